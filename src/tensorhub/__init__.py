@@ -1,0 +1,1 @@
+"""TensorHub: one store for every tensor a model ever becomes."""
