@@ -2,14 +2,14 @@
 
 Duty: find the tensors of a safetensors file by its content, and write headers of new ones.
 Not its duty: reading tensor data, or judging it.
-Invariants: the header is one bytes segment, kept verbatim, so that padding, key order and duplicates come
-back; each tensor is a segment; gaps and what follows are bytes. A file whose offsets overlap, leave the file or
-do not agree with shape and dtype is bytes as a whole, with a notice. Peak memory is about ten times the header,
-which is at most 100 MB.
+Invariants: the header is one bytes segment, kept verbatim, so that padding, key order and duplicates
+come back; each tensor is a segment; gaps and what follows are bytes. A file whose offsets overlap, leave the
+file or do not agree with shape and dtype is bytes as a whole, with a notice. Peak memory is about ten times
+the header, which is at most 100 MB.
 
-The format: 8 bytes little-endian header length, a JSON object of that length, data. See "Format" in the README
-of ``huggingface/safetensors``. We accept more than its reference reader does (gaps, trailing bytes, shared
-ranges, unknown dtypes), since a file that exists has to be kept.
+The format: 8 bytes little-endian header length, a JSON object of that length, data. See "Format" in the
+README of ``huggingface/safetensors``. We accept more than its reference reader does (gaps, trailing bytes,
+shared ranges, unknown dtypes), since a file that exists has to be kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ _USUAL_ENTRY = re.compile(
             b'"dtype"', b":", b'"([A-Za-z0-9_]{1,32})"', b",",
             b'"shape"', b":", rb"\[",
             b"((?:" + _NUMBER + b"(?:" + SPACE + b"," + SPACE + _NUMBER + b"){0,63}+)?)", rb"\]", b",",
-            b'"data_offsets"', b":", rb"\[", b"(" + _NUMBER + b")", b",", b"(" + _NUMBER + b")", rb"\]", rb"\}",
+            b'"data_offsets"', b":", rb"\[", b"(" + _NUMBER + b")", b",", b"(" + _NUMBER + b")",
+            rb"\]", rb"\}",
         ]
     )
 )  # fmt: skip
