@@ -148,13 +148,11 @@ class _Scan:
             folder = pending.pop()
             self._folders.add(folder.path_in_repo)
             try:
-                names = sorted(os.listdir(folder.path), key=os.fsencode, reverse=True)  # noqa: PTH208
+                names = sorted(os.listdir(folder.path), key=os.fsencode)  # noqa: PTH208
             except OSError as error:
                 raise from_os_error(error, f"folder {shorten(str(folder.path))}") from error
-            for name in names:
-                below = self._visit(folder, name)
-                if below is not None:
-                    pending.append(below)
+            below = [found for name in names if (found := self._visit(folder, name)) is not None]
+            pending += reversed(below)  # the last is taken first
             if len(self._entries) + len(pending) > _MAX_ENTRIES:
                 raise LimitExceededError(
                     f"folder {shorten(str(self._root))}", expected=f"at most {_MAX_ENTRIES} entries",

@@ -314,10 +314,11 @@ class _RepositoryScan:
             if blob is None:
                 self._notices.add("links that leave the repository's folder, refused", path_in_repo)
                 return None
+            # The name of the blob is nearer to its content than the listing; ``_agrees`` compares the two.
             if _is_hex(blob.name, 64):
-                sha256 = blob.name
+                sha256, git_sha1 = blob.name, None
             elif _is_hex(blob.name, 40):
-                git_sha1 = blob.name
+                sha256, git_sha1 = None, blob.name
             source_path = self._follow_shared(blob)
             if source_path is None:
                 self._notices.add("blobs that leave the cache, refused", path_in_repo)
@@ -363,6 +364,7 @@ def _agrees(file: CachedFile | None, expected: TreeFile) -> bool:
         file is not None
         and file.nbytes == expected.nbytes
         and (expected.sha256 is None or file.sha256 == expected.sha256)
+        and (expected.git_sha1 is None or file.git_sha1 in (None, expected.git_sha1))
     )
 
 

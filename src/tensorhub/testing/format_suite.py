@@ -1,9 +1,12 @@
 """What every format must keep to, as tests.
 
-Duty: a pytest class that a format's author subclasses. Not its duty: whether the format finds the right tensors.
-Invariants checked: segments cover the file in order; no content makes a parse raise; equal content gives equal
-answers; parsing leaves the source alone.
+Duty: a pytest class that a format's author subclasses.
+Not its duty: whether the format finds the right tensors.
+Invariants checked: segments cover the file in order; no content makes a parse raise; equal content gives
+equal answers; parsing leaves the source alone.
 """
+
+# ruff: noqa: S101 - a suite states its properties with assert, as pytest reads them
 
 from __future__ import annotations
 
