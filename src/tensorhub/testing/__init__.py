@@ -1,0 +1,1 @@
+"""Conformance suites for people who write codecs and formats of their own."""
