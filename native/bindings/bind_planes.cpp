@@ -1,6 +1,5 @@
 // Python face of planes.hpp: borrows buffers, releases the GIL, holds no logic.
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/array.h>
 
 #include "buffer.hpp"
 #include "tensorhub/planes.hpp"
@@ -66,12 +65,13 @@ void bind_planes(nb::module_& module) {
       nb::arg("a"), nb::arg("b"), "Count the bits in which two buffers differ.");
   module.def(
       "histogram",
-      [](nb::handle input) {
+      [](nb::handle input, nb::handle output) {
         const InputBuffer in(input);
+        const OutputBuffer out(output);
         const nb::gil_scoped_release released;
-        return histogram(in.bytes());
+        histogram(in.bytes(), out.bytes());
       },
-      nb::arg("data"), "Count each byte value; 256 counts.");
+      nb::arg("data"), nb::arg("counts"), "Count each byte value into 256 native 64-bit integers.");
   module.def(
       "split_nonzero",
       [](nb::handle input, nb::handle bitmap, nb::handle values) {

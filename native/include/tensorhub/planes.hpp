@@ -7,7 +7,6 @@
 // sizes are checked before the first write, so no content, however hostile, is read or written out of bounds.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -38,8 +37,9 @@ void xor_bytes(Bytes a, Bytes b, MutableBytes out);
 /// Number of bits in which a and b differ; sizes must be equal (else kShapeMismatch).
 std::uint64_t xor_popcount(Bytes a, Bytes b);
 
-/// Counts each byte value. Worst case 2^64 - 1 bytes before a count wraps.
-std::array<std::uint64_t, 256> histogram(Bytes in);
+/// Counts each byte value.
+/// @param counts 2048 bytes (else kShapeMismatch): 256 native 64-bit integers, overwritten; may be unaligned.
+void histogram(Bytes in, MutableBytes counts);
 
 /// Exchanges, in place, the top bit of each `high` byte (a float's sign) with the top bit of the `low` byte
 /// (the exponent's lowest bit in BF16 and F32), and rotates `high` so that it holds the eight exponent bits:
