@@ -95,7 +95,7 @@ def decode_stream(
     out : shape (nbytes,), uint8, writable
         Filled completely.
     may_be_sparse
-        Whether mode ``SPARSE`` is allowed; False inside a sparse stream, so that hostile bytes do not recurse.
+        Whether mode ``SPARSE`` is allowed; False inside a sparse stream, so that nothing recurses.
 
     Raises
     ------

@@ -7,12 +7,16 @@ Invariants: the lengths in the table and the tail account for every coded byte; 
 
 from __future__ import annotations
 
+import struct
+
 from tensorhub.codecs.base import Buffer
 from tensorhub.codecs.byte_streams import STREAM_HEAD, decode_stream, encode_stream
 from tensorhub.codecs.damage import corrupt_chunk
 
 # The widest element that anyone stores is a complex number of two doubles; more planes only cost table bytes.
 MAX_PLANES = 16
+
+_HEAD = struct.Struct("<BI")  # flags, decoded nbytes: a constant plane would not know its length
 
 
 def encode_planes(planes: memoryview, width: int, flags: int) -> bytes:
@@ -30,10 +34,10 @@ def encode_planes(planes: memoryview, width: int, flags: int) -> bytes:
     Returns
     -------
     bytes
-        ``flags``, a stream head per plane, the streams, the tail. At most ``nbytes + 1 + 5 * width`` bytes.
+        The head, a stream head per plane, the streams, the tail. At most ``nbytes + 5 + 5 * width`` bytes.
     """
     count = len(planes) // width
-    heads: list[Buffer] = [bytes([flags])]
+    heads: list[Buffer] = [_HEAD.pack(flags, len(planes))]
     bodies: list[Buffer] = []
     for plane in range(width):
         mode, body = encode_stream(planes[plane * count : (plane + 1) * count])
@@ -70,15 +74,19 @@ def decode_planes(name: str, coded: Buffer, width: int, planes: memoryview) -> i
         raise corrupt_chunk(name, f"an element width from 1 to {MAX_PLANES}", str(width))
     view = memoryview(coded)
     count, tail_nbytes = divmod(len(planes), width)
-    offset = 1 + width * STREAM_HEAD.size
+    offset = _HEAD.size + width * STREAM_HEAD.size
     if len(view) < offset + tail_nbytes:
         raise corrupt_chunk(name, f"at least {offset + tail_nbytes} coded bytes", f"{len(view)} bytes")
-    heads = list(STREAM_HEAD.iter_unpack(view[1:offset]))
-    total = offset + sum(nbytes for _, nbytes in heads) + tail_nbytes
+    flags, nbytes = _HEAD.unpack_from(view)
+    if nbytes != len(planes):
+        raise corrupt_chunk(name, f"a chunk of {len(planes)} bytes", f"{nbytes} bytes by its head")
+    heads = list(STREAM_HEAD.iter_unpack(view[_HEAD.size : offset]))
+    total = offset + sum(stored_nbytes for _, stored_nbytes in heads) + tail_nbytes
     if total != len(view):
         raise corrupt_chunk(name, f"{total} coded bytes by the plane table", f"{len(view)} bytes")
-    for plane, (mode, nbytes) in enumerate(heads):
-        decode_stream(name, mode, view[offset : offset + nbytes], planes[plane * count : (plane + 1) * count])
-        offset += nbytes
+    for plane, (mode, stored_nbytes) in enumerate(heads):
+        stream = view[offset : offset + stored_nbytes]
+        decode_stream(name, mode, stream, planes[plane * count : (plane + 1) * count])
+        offset += stored_nbytes
     planes[width * count :] = view[offset:]
-    return view[0]
+    return int(flags)

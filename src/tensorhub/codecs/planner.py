@@ -13,9 +13,9 @@ from tensorhub.codecs.byte_statistics import sample_pieces
 from tensorhub.codecs.damage import check_prediction_size
 from tensorhub.codecs.registry import CODECS, RAW, codec_for_record
 
-# The sample: 8 pieces of 2 KiB, spread because neighbouring rows resemble each other, each long enough to show
-# repeats inside a line of text. Trying the standalone codecs on it costs 9 % of coding 1 MiB of BF16; twice the
-# sample cost 14 % and changed no choice and no ratio.
+# The sample: 8 pieces of 2 KiB, spread because neighbouring rows resemble each other, each long enough to
+# show repeats inside a line of text. Trying the standalone codecs on it costs 9 % of coding 1 MiB of BF16;
+# twice the sample cost 14 % and changed no choice and no ratio.
 _SAMPLE_PIECES = 8
 _SAMPLE_PIECE_NBYTES = 2048
 # Up to here every codec simply encodes the whole chunk: a sample would be no cheaper.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-# What a thread keeps per purpose: the largest chunk (schema.records.MAX_CHUNK_NBYTES). No larger loan is kept.
+# What a thread keeps per purpose: the largest chunk (schema.records.MAX_CHUNK_NBYTES), nothing longer.
 _KEPT_NBYTES = 4 << 20
 
 

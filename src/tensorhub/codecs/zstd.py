@@ -18,8 +18,8 @@ class ZstdCodec(ResidualCodec):
     name = "zstd"
 
     def encode(self, target: Buffer, context: CodecContext) -> CodedChunk | None:  # noqa: D102 - inherited
-        # Plain bytes deserve the better level. Wide elements come out of here only when they repeat (ids, masks,
-        # padding), and level 1 finds that; on weights level 3 is both slower and larger.
+        # Plain bytes deserve the better level. Wide elements come out of here only when they repeat (ids,
+        # masks, padding), and level 1 finds that; on weights level 3 is both slower and larger.
         settings = ZstdSettings.GENERIC if context.element_width == 1 else ZstdSettings.GENERIC_FAST
         data = compress_frame(target, settings)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
