@@ -102,7 +102,7 @@ void xor_run(const std::uint8_t* a, const std::uint8_t* b, std::size_t nbytes, s
 
 template <bool kXor>
 void split_any(Bytes in, Bytes prediction, std::size_t width, MutableBytes out) {
-  const std::size_t count = in.size() / width, body = count * width;
+  const std::size_t count = width == 1 ? 0 : in.size() / width, body = count * width;  // width 1 is all tail
   const std::uint8_t* p = kXor ? prediction.data() : nullptr;
   switch (width) {
     case 2: split_fixed<2, kXor>(in.data(), p, count, out.data()); break;
@@ -119,7 +119,7 @@ void split_any(Bytes in, Bytes prediction, std::size_t width, MutableBytes out) 
 
 template <bool kXor>
 void merge_any(Bytes planes, Bytes prediction, std::size_t width, MutableBytes out) {
-  const std::size_t count = planes.size() / width, body = count * width;
+  const std::size_t count = width == 1 ? 0 : planes.size() / width, body = count * width;
   const std::uint8_t* p = kXor ? prediction.data() : nullptr;
   switch (width) {
     case 2: merge_fixed<2, kXor>(planes.data(), p, count, out.data()); break;

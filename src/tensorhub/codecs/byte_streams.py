@@ -19,6 +19,7 @@ from tensorhub.codecs.byte_statistics import count_bytes, entropy_bits, sample_p
 from tensorhub.codecs.damage import corrupt_chunk
 from tensorhub.codecs.scratch import lend_scratch
 from tensorhub.codecs.zstd_frames import ZstdSettings, compress_frame, decompress_frame
+from tensorhub.errors import CorruptPackError
 
 STREAM_HEAD = struct.Struct("<BI")  # mode, coded nbytes
 _SPARSE_HEAD = struct.Struct("<IBIBI")  # non-zero bytes; mode and coded nbytes of bitmap, then of values
@@ -162,7 +163,10 @@ def _decode_sparse(name: str, coded: memoryview, out: memoryview) -> None:
     values_offset = offset + bitmap_nbytes
     decode_stream(name, bitmap_mode, coded[offset:values_offset], bitmap, may_be_sparse=False)
     decode_stream(name, values_mode, coded[values_offset:], values, may_be_sparse=False)
-    merge_nonzero(bitmap, values, out)  # refuses a bitmap that does not have `count` bits
+    try:
+        merge_nonzero(bitmap, values, out)
+    except CorruptPackError as error:  # the bitmap does not have `count` bits
+        raise corrupt_chunk(name, error.expected or "", error.found or "") from error
 
 
 _ENCODERS = {StreamMode.ZSTD: _encode_zstd, StreamMode.SPARSE: _encode_sparse}

@@ -42,6 +42,7 @@ def test_exports_are_sorted_and_complete():
         lambda: _native.split_nonzero(b"12", bytearray(1), bytearray(1)),
         lambda: _native.merge_nonzero(b"\0\0", b"", bytearray(2)),
     ],
+    ids=map(str, range(14)),
 )
 def test_sizes_are_checked(call):
     with pytest.raises(errors.ShapeMismatchError) as caught:

