@@ -24,10 +24,11 @@ from tensorhub.errors import CorruptPackError
 STREAM_HEAD = struct.Struct("<BI")  # mode, coded nbytes
 _SPARSE_HEAD = struct.Struct("<IBIBI")  # non-zero bytes; mode and coded nbytes of bitmap, then of values
 
-# 8 KiB spread over the plane: the entropy estimate is good to 0.02 bit at about 1 % of the cost of coding.
+# 8 KiB spread over the plane: on exponent planes the estimate was 0.03 bit off (root mean square; at most
+# 0.11), at 2 % of the cost of coding.
 _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES = 8, 1024
 # zstd itself keeps literals raw unless Huffman saves a 64th (ZSTD_minGain), that is 7.875 bits per byte.
-# Mantissa planes lie at 7.99; not calling zstd on them is a fifth of the encoding time of BF16.
+# Mantissa planes lie at 7.99; not calling zstd on them saves 6 % of the encoding time of BF16, 20 % of F32.
 _INCOMPRESSIBLE_BITS = 7.875
 # Huffman needs a whole bit for a zero, however common. Between these shares of zeros a bitmap beside the
 # non-zero bytes is smaller: XOR planes of fine-tuned BF16 weights with 28 / 5 / 0.5 % non-zero bytes came to
