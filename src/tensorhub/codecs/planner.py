@@ -144,8 +144,8 @@ def estimate_nbytes(target: Buffer, context: CodecContext) -> int:
     Notes
     -----
     Reads 16 KiB at most. Errs upwards, by the tables and heads that a sample pays for as a chunk does: under
-    1 % standalone, 3 to 6 % on deltas of fine-tunes (one chunk in 200: 21 %), a third where a delta is 20
-    times smaller.
+    1 % standalone, 3 to 6 % on deltas of fine-tunes (at worst 21 % among 192
+    chunks), a third where a delta is 20 times smaller.
     """
     nbytes = len(target)
     wants_delta = context.prediction is not None
