@@ -11,12 +11,12 @@ Not thread-safe: callers hold one lock around every call (queries release the GI
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tensorhub._native import sketch_features, sketch_nearest, sketch_signature
+from tensorhub.lineage.match import Match
 from tensorhub.lineage.placement import SKETCH_NBYTES, shared_sample_mask
 from tensorhub.lineage.prediction import predict_bits_per_byte, predict_delta_ratio, predict_standalone_ratio
 from tensorhub.lineage.sketch import Sketch
@@ -28,31 +28,6 @@ COARSE_KEEP = 1024  # sketches that are compared whole: recall and time in bench
 PREDICTED_KEEP = 32  # of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
 MIN_SHARED_SAMPLES = 32  # below, the error of a bit distance (0.35 bit at BF16) exceeds what bases differ by
 MAX_ROW_COUNTS = 64  # row counts looked at per query, most similar first; bounds a hostile collection of shapes
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A kept tensor near the one asked about.
-
-    Attributes
-    ----------
-    key
-        What the sketch was added under.
-    bit_distance
-        Differing bits per element, over the samples that both have.
-    predicted_ratio
-        Predicted ``nbytes / stored nbytes`` of the whole asked tensor as a delta against this one.
-    overlap
-        Fraction of the asked tensor's rows that this one has.
-    nsamples
-        Samples that both have; the standard error of ``bit_distance`` falls with its root.
-    """
-
-    key: int
-    bit_distance: float
-    predicted_ratio: float
-    overlap: float
-    nsamples: int
 
 
 class _RowGroup:
