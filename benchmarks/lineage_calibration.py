@@ -46,7 +46,9 @@ def samples(tensors: list[FamilyTensor]) -> list[tuple[str, NDArray[np.float32],
                 other = np.zeros(SKETCH_NBYTES, np.uint8) if base is None else sketches[id(base)]
                 features = sketch_features(sketches[id(target)].reshape(1, -1), other, mask, width)[0]
                 nbytes = plane_nbytes(residual(target.data, None if base is None else base.data), width)
-                rows.append(("plain" if base is None else "delta", features, nbytes * 8 * width / target.data.size))
+                rows.append(
+                    ("plain" if base is None else "delta", features, nbytes * 8 * width / target.data.size)
+                )
     return rows
 
 

@@ -41,10 +41,12 @@ class FamilyTensor:
 
     @property
     def element_width(self) -> int:
+        """Bytes per element."""
         return self.spec.dtype.element_width
 
     def sketch(self) -> Sketch:
-        return sketch_of(memoryview(self.data), self.spec)
+        """Sketch the tensor."""
+        return sketch_of(self.data.data, self.spec)
 
 
 def load_family(folder: Path, min_nbytes: int) -> list[FamilyTensor]:
@@ -67,7 +69,9 @@ def _read_all(folder: Path) -> Iterator[FamilyTensor]:
             if name != "__metadata__":
                 begin, end = entry["data_offsets"]
                 spec = TensorSpec(name, DType[entry["dtype"]], tuple(entry["shape"]))
-                yield FamilyTensor(path.parent.name, spec, np.frombuffer(content, np.uint8, end - begin, start + begin))
+                yield FamilyTensor(
+                    path.parent.name, spec, np.frombuffer(content, np.uint8, end - begin, start + begin)
+                )
 
 
 def residual(target: Bytes, base: Bytes | None) -> Bytes:
@@ -97,7 +101,9 @@ def machine() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
         model = names[0] if names else model
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

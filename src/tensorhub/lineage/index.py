@@ -24,10 +24,16 @@ from tensorhub.lineage.sketch import Sketch
 _SIGNATURE_NBYTES = 64  # one cache line per sketch in the coarse scan
 _FIRST_BLOCK_ROWS = 16  # most shapes have few tensors; a block then takes 9 KiB
 _MAX_BLOCK_ROWS = 4096  # 2.4 MB: bounds what an unfilled block wastes without copying on growth
-COARSE_KEEP = 1024  # sketches that are compared whole: recall and time in benchmarks/records/lineage-index.json
-PREDICTED_KEEP = 32  # of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
+COARSE_KEEP = (
+    1024  # sketches that are compared whole: recall and time in benchmarks/records/lineage-index.json
+)
+PREDICTED_KEEP = (
+    32  # of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
+)
 MIN_SHARED_SAMPLES = 32  # below, the error of a bit distance (0.35 bit at BF16) exceeds what bases differ by
-MAX_ROW_COUNTS = 64  # row counts looked at per query, most similar first; bounds a hostile collection of shapes
+MAX_ROW_COUNTS = (
+    64  # row counts looked at per query, most similar first; bounds a hostile collection of shapes
+)
 
 
 class _RowGroup:
@@ -178,7 +184,13 @@ class SketchIndex:
         for nrows in nearest:
             group, coarse_keep = groups[nrows], groups[nrows].count if is_exhaustive else COARSE_KEEP
             matches += _query_group(
-                group, nrows, sketch, (values, signature), standalone_ratio, coarse_keep, max(limit, PREDICTED_KEEP)
+                group,
+                nrows,
+                sketch,
+                (values, signature),
+                standalone_ratio,
+                coarse_keep,
+                max(limit, PREDICTED_KEEP),
             )
         matches.sort(key=lambda match: (-match.predicted_ratio, match.bit_distance, match.key))
         return matches[:limit]
@@ -201,8 +213,15 @@ def _query_group(
     if nsamples < MIN_SHARED_SAMPLES:
         return []
     slots, distances = sketch_nearest(
-        group.signatures, group.values, group.count, values, mask,
-        signature, sketch_signature(mask, width), coarse_keep, keep,
+        group.signatures,
+        group.values,
+        group.count,
+        values,
+        mask,
+        signature,
+        sketch_signature(mask, width),
+        coarse_keep,
+        keep,
     )
     places = [group.locate(int(slot)) for slot in slots]
     samples = np.stack([group.values[block][row] for block, row in places])

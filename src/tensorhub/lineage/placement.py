@@ -96,7 +96,9 @@ def sample_positions(nrows: int, row_nelems: int, element_width: int) -> NDArray
 
 
 @lru_cache(maxsize=_CACHED_GEOMETRIES)
-def shared_sample_mask(nrows: int, other_nrows: int, row_nelems: int, element_width: int) -> NDArray[np.uint8]:
+def shared_sample_mask(
+    nrows: int, other_nrows: int, row_nelems: int, element_width: int
+) -> NDArray[np.uint8]:
     """Mark the sample bytes that lie at the same (row, column) in two tensors of equal row length.
 
     Returns

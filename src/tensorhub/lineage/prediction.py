@@ -15,10 +15,10 @@ from tensorhub._native import sketch_features
 from tensorhub.lineage.placement import shared_sample_mask
 from tensorhub.lineage.sketch import Sketch
 
-# Coded bits per byte of a plane = the sum of these times (fraction of nonzero bytes, sum of the entropies of the
-# eight bit positions, byte entropy). Least squares over single planes of deltas and plain tensors of
-# a trained family: see benchmarks/records/lineage-calibration.json (python -m benchmarks.lineage_calibration).
-# Entropy of bits overstates planes whose bits move together (a carry into the exponent), hence the first one.
+# Coded bits per byte of a plane = the sum of these times (fraction of nonzero bytes, sum of the entropies of
+# the eight bit positions, byte entropy). Least squares over single planes of deltas and plain tensors of a
+# trained family: benchmarks/records/lineage-calibration.json (python -m benchmarks.lineage_calibration).
+# Bit entropies overstate planes whose bits move together (a carry into the exponent), hence the negative one.
 PLANE_COEFFICIENTS = (-0.982, 0.862, 0.271)
 MIN_PLANE_BITS = 0.01  # an all-equal plane still takes a frame header per chunk, and samples never prove zero
 MAX_PLANE_BITS = 8.0  # a plane that does not shrink is stored as it is

@@ -25,7 +25,9 @@ from tensorhub.schema.tensor import TensorSpec
 from tensorhub.schema.wire import RecordReader, RecordWriter
 
 SKETCH_VERSION = 1
-MIN_SKETCHED_NBYTES = 64 << 10  # below, a sketch costs more than 1 % of the tensor; candidates are tried directly
+MIN_SKETCHED_NBYTES = (
+    64 << 10
+)  # below, a sketch costs more than 1 % of the tensor; candidates are tried directly
 
 Buffer = bytes | bytearray | memoryview
 
@@ -45,7 +47,7 @@ class Sketch:
     row_nelems
         Elements of one row.
     values
-        512 bytes: the sampled elements in bucket order, little-endian as stored; zeros if the tensor is empty.
+        512 bytes: the sampled elements in bucket order, little-endian as stored; zeros for an empty tensor.
     """
 
     version: int
@@ -82,13 +84,16 @@ def parse_sketch(data: bytes | memoryview) -> Sketch:
     version = reader.varint()
     if version != SKETCH_VERSION:
         raise UnsupportedVersionError(
-            "sketch", expected=f"version {SKETCH_VERSION}", found=str(version),
+            "sketch",
+            expected=f"version {SKETCH_VERSION}",
+            found=str(version),
             action="Compute the sketch again, or use a newer TensorHub.",
         )
     element_width, nrows, row_nelems = (reader.varint() for _ in range(3))
     if element_width not in SKETCHED_WIDTHS or nrows * row_nelems * element_width >= 1 << 63:
         raise InvalidRecordError(
-            "sketch", expected=f"an element width of {SKETCHED_WIDTHS} and fewer than 2**63 bytes",
+            "sketch",
+            expected=f"an element width of {SKETCHED_WIDTHS} and fewer than 2**63 bytes",
             found=f"{nrows} rows of {row_nelems} elements of {element_width} bytes",
             action="The bytes are damaged; run `tensorhub verify`.",
         )
@@ -96,7 +101,9 @@ def parse_sketch(data: bytes | memoryview) -> Sketch:
     reader.finish()
     if nrows * row_nelems == 0 and any(values):
         raise InvalidRecordError(
-            "sketch of an empty tensor", expected="zeros", found="samples",
+            "sketch of an empty tensor",
+            expected="zeros",
+            found="samples",
             action="The bytes are damaged; run `tensorhub verify`.",
         )
     return Sketch(version, element_width, nrows, row_nelems, values)
@@ -140,7 +147,9 @@ class SketchBuilder:
     def __init__(self, element_width: int, nrows: int, row_nelems: int) -> None:
         if element_width not in SKETCHED_WIDTHS:
             raise UnsupportedDTypeError(
-                "sketch", expected=f"an element width of {SKETCHED_WIDTHS}", found=str(element_width),
+                "sketch",
+                expected=f"an element width of {SKETCHED_WIDTHS}",
+                found=str(element_width),
                 action="Keep the tensor without a sketch.",
             )
         self._element_width, self._nrows, self._row_nelems = element_width, nrows, row_nelems
@@ -171,8 +180,10 @@ class SketchBuilder:
         data = np.frombuffer(buffer, np.uint8)
         if offset < 0 or offset + data.size > self._nbytes:
             raise ShapeMismatchError(
-                "sketch", expected=f"runs inside the tensor's {self._nbytes} bytes",
-                found=f"{data.size} bytes at {offset}", action="Give the run's offset in the tensor.",
+                "sketch",
+                expected=f"runs inside the tensor's {self._nbytes} bytes",
+                found=f"{data.size} bytes at {offset}",
+                action="Give the run's offset in the tensor.",
             )
         if not self._nbytes:
             return
@@ -190,11 +201,14 @@ class SketchBuilder:
         """
         if self._missing:
             raise ShapeMismatchError(
-                "sketch", expected=f"runs that cover the tensor's {self._nbytes} bytes once",
+                "sketch",
+                expected=f"runs that cover the tensor's {self._nbytes} bytes once",
                 found=f"{abs(self._missing)} sampled bytes {'missing' if self._missing > 0 else 'twice'}",
                 action="Give every byte of the tensor once before finishing.",
             )
-        return Sketch(SKETCH_VERSION, self._element_width, self._nrows, self._row_nelems, self._values.tobytes())
+        return Sketch(
+            SKETCH_VERSION, self._element_width, self._nrows, self._row_nelems, self._values.tobytes()
+        )
 
 
 def sketch_of(buffer: Buffer, spec: TensorSpec) -> Sketch:
