@@ -86,13 +86,13 @@ def hit_rates_by_limit(
 
 def search(
     target: int, tensors: Sequence[FamilyTensor], index: SketchIndex, sketch: Sketch
-) -> tuple[int | None, int]:
-    """Find a base as the store does; give it and the number of trials."""
+) -> tuple[int | None, int, float]:
+    """Find a base as the store does; give it, the number of trials and the predicted gain."""
     own = tensors[target]
     matches = [match for match in index.query(sketch, limit=17) if match.key != target]
     picked = shortlist(matches, predict_standalone_ratio(sketch))
     if not picked:
-        return None, 0
+        return None, 0, 0.0
     common = min(tensors[match.key].data.size for match in picked)
     ranges = plan_trial_ranges(own.data.size, common)
 
@@ -103,7 +103,8 @@ def search(
         )
 
     trials = [Trial(match.key, coded(tensors[match.key].data)) for match in picked]
-    return choose_base(coded(None), trials), len(trials)
+    gain = picked[0].predicted_ratio / predict_standalone_ratio(sketch)
+    return choose_base(coded(None), trials), len(trials), gain
 
 
 def measure_hits(family: Path) -> dict[str, Any]:
@@ -117,18 +118,21 @@ def measure_hits(family: Path) -> dict[str, Any]:
     regrets: list[float] = []
     bests: list[int] = []
     misses: list[dict[str, Any]] = []
+    closest = float("inf")
     trials, kinds = Counter[int](), Counter[str]()
     chosen_total = alone_total = 0
     for target, own in enumerate(tensors):
         peers = np.flatnonzero((classes == classes[target]).all(axis=1))
         alone = coded_nbytes(own.data, None, own.element_width)
         sizes = oracle(target, tensors, peers, probes)
-        base, ntrials = search(target, tensors, index, sketches[target])
+        base, ntrials, gain = search(target, tensors, index, sketches[target])
         chosen = alone if base is None else coded_nbytes(own.data, tensors[base].data, own.element_width)
         best = min([alone, *sizes.values()])
         bests.append(best)
         regrets.append(chosen / best - 1.0)
         trials[ntrials] += 1
+        if base is not None:
+            closest = min(closest, gain)
         kinds["standalone" if base is None else "delta"] += 1
         chosen_total, alone_total = chosen_total + chosen, alone_total + alone
         if chosen > HIT_TOLERANCE * best:
@@ -154,6 +158,7 @@ def measure_hits(family: Path) -> dict[str, Any]:
         "shortlist": {"limit": SHORTLIST_LIMIT, "tolerance": SHORTLIST_TOLERANCE},
         "trials_per_tensor": {str(count): trials[count] for count in sorted(trials)},
         "choices": dict(kinds),
+        "closest_prediction_of_a_delta": round(closest, 4),
         "by_shortlist_limit": hit_rates_by_limit(tensors, index, sketches, bests),
         "misses": misses,
     }

@@ -13,7 +13,7 @@
 namespace tensorhub {
 namespace {
 
-__extension__ using Wide = unsigned __int128;  // products of two 64-bit counts
+__extension__ typedef unsigned __int128 Wide;  // products of two 64-bit counts
 
 constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;  // 2**64 / golden ratio: splitmix64's increment
 

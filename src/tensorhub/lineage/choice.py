@@ -17,8 +17,8 @@ from tensorhub.lineage.match import Match
 # lineage-calibration.json): candidates within this fraction of the best predicted size may be the best.
 SHORTLIST_TOLERANCE = 0.08
 FULL_SAMPLES = 256  # the tolerance is for so many samples; with fewer it grows as the error of a mean does
-# Trials per tensor, each a read and a coding of up to 256 KiB. On a real family 2 give 0.989 hits, 3 give 0.992,
-# 4 give 0.995, 6 give 0.998 (record lineage-hits.json, by_shortlist_limit).
+# Trials per tensor, each a read and a coding of up to 256 KiB. On a real family 2 give 0.989 hits, 3 give
+# 0.992, 4 give 0.995, 6 give 0.998 (record lineage-hits.json, by_shortlist_limit).
 SHORTLIST_LIMIT = 4
 
 MIN_SAVING = 0.02  # a delta leans on another blob (reads, repair, gc); that is not worth less than 2 %
@@ -104,7 +104,8 @@ def shortlist(
         for match in ranked
         if match.predicted_ratio * (1.0 + _tolerance(match)) >= best.predicted_ratio
         # Both predictions come from the same samples, so most of their error cancels: of 540 tensors with a
-        # base on a real family, the closest call was predicted 1.03 times better than standalone. Only the
+        # base on a real family, the closest call was predicted 1.03 times better than standalone (record
+        # lineage-hits.json, closest_prediction_of_a_delta). Only the
         # error beyond that of full samples is allowed for.
         and match.predicted_ratio * (1.0 + _tolerance(match) - SHORTLIST_TOLERANCE) >= standalone_ratio
     ]
