@@ -24,16 +24,13 @@ from tensorhub.lineage.sketch import Sketch
 _SIGNATURE_NBYTES = 64  # one cache line per sketch in the coarse scan
 _FIRST_BLOCK_ROWS = 16  # most shapes have few tensors; a block then takes 9 KiB
 _MAX_BLOCK_ROWS = 4096  # 2.4 MB: bounds what an unfilled block wastes without copying on growth
-COARSE_KEEP = (
-    1024  # sketches that are compared whole: recall and time in benchmarks/records/lineage-index.json
-)
-PREDICTED_KEEP = (
-    32  # of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
-)
+# Sketches that are compared whole: recall and time in benchmarks/records/lineage-index.json
+COARSE_KEEP = 1024
+# Of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
+PREDICTED_KEEP = 32
 MIN_SHARED_SAMPLES = 32  # below, the error of a bit distance (0.35 bit at BF16) exceeds what bases differ by
-MAX_ROW_COUNTS = (
-    64  # row counts looked at per query, most similar first; bounds a hostile collection of shapes
-)
+# Row counts looked at per query, most similar first; bounds a hostile collection of shapes
+MAX_ROW_COUNTS = 64
 
 
 class _RowGroup:
