@@ -25,9 +25,8 @@ from tensorhub.schema.tensor import TensorSpec
 from tensorhub.schema.wire import RecordReader, RecordWriter
 
 SKETCH_VERSION = 1
-MIN_SKETCHED_NBYTES = (
-    64 << 10
-)  # below, a sketch costs more than 1 % of the tensor; candidates are tried directly
+# Below, a sketch costs nearly 1 % of the tensor or more; candidates are tried directly instead.
+MIN_SKETCHED_NBYTES = 64 << 10
 
 Buffer = bytes | bytearray | memoryview
 
