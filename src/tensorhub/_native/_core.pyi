@@ -6,7 +6,9 @@ an output overlaps an input; ``BufferError`` where a buffer is not contiguous or
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
 Buffer = bytes | bytearray | memoryview | npt.NDArray[Any]
 
@@ -23,3 +25,21 @@ def split_planes(data: Buffer, width: int, out: Buffer) -> None: ...
 def xor_bytes(a: Buffer, b: Buffer, out: Buffer) -> None: ...
 def xor_popcount(a: Buffer, b: Buffer) -> int: ...
 def xor_split_planes(target: Buffer, prediction: Buffer, width: int, out: Buffer) -> None: ...
+
+# bind_sketch.cpp
+def sketch_features(
+    samples: NDArray[np.uint8], query: NDArray[np.uint8], mask: NDArray[np.uint8], element_width: int
+) -> NDArray[np.float32]: ...
+def sketch_nearest(
+    signatures: list[NDArray[np.uint8]],
+    sketches: list[NDArray[np.uint8]],
+    count: int,
+    values: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    query_signature: NDArray[np.uint8],
+    signature_mask: NDArray[np.uint8],
+    coarse_keep: int,
+    keep: int,
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]: ...
+def sketch_positions(nrows: int, row_nelems: int, nbuckets: int) -> NDArray[np.uint64]: ...
+def sketch_signature(values: NDArray[np.uint8], element_width: int) -> NDArray[np.uint8]: ...
