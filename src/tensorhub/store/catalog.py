@@ -10,6 +10,7 @@ through its sources, is never chosen. Safe for several processes and threads.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text, update
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 
 from tensorhub.errors import (
     BackendPermissionError,
@@ -35,6 +36,22 @@ from tensorhub.store.hashing import ObjectKind
 
 _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well under a second
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
+
+
+_BLOB = (
+    "SELECT id, nbytes, stored_nbytes, delta_nbytes, delta_stored_nbytes, standalone_nbytes "
+    "FROM blob WHERE digest = ? AND pack IS NOT NULL"
+)
+_RECORD = (
+    "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
+)
+_DIGEST = ("SELECT digest FROM blob WHERE id = ?")
+_OBJECT = ("SELECT id, payload FROM object WHERE digest = ? AND kind = ?")
+_SMALL = (
+    "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
+    "AND row_nelems IS NOT NULL AND nbytes < 65536 AND delta_nbytes = 0 AND pack IS NOT NULL "
+    "ORDER BY id DESC LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,8 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("is_point", False):
+        return
     is_write = connection.get_execution_options().get("is_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
@@ -103,6 +122,9 @@ class Catalog:
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
+        self._local = threading.local()
+        self._connections: list[Connection] = []
+        self._connections_lock = threading.Lock()
         with self._translated():
             self._open()
 
@@ -133,14 +155,19 @@ class Catalog:
 
     def close(self) -> None:
         """Give the file back."""
+        with self._connections_lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
         self._engine.dispose()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except TensorHubError:
-            raise
+        except (TensorHubError, ProgrammingError):
+            raise  # a ProgrammingError is a bug in a statement, not damage
         except (DatabaseError, sqlite3.Error) as error:
             raise self._translate(error) from error
 
@@ -196,6 +223,20 @@ class Catalog:
         with self._translated(), self._engine.connect() as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def _point(self) -> Iterator[Connection]:
+        """Give this thread's own connection for single look-ups; each statement is a moment of its own."""
+        with self._translated():
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._engine.connect().execution_options(
+                    is_point=True, isolation_level="AUTOCOMMIT"
+                )
+                self._local.connection = connection
+                with self._connections_lock:
+                    self._connections.append(connection)
+            yield connection
+
     # -- looking up ---------------------------------------------------------------------------------------
 
     def packs(self) -> dict[Digest, int]:
@@ -211,7 +252,9 @@ class Catalog:
 
     def blob(self, digest: Digest) -> BlobRow | None:
         """Look a blob up; None where the store does not hold it."""
-        return self.blobs([digest]).get(digest)
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_BLOB, (digest.value,)).first()
+        return None if row is None else BlobRow(row[0], digest, *row[1:])
 
     def blobs(self, digests: Iterable[Digest]) -> dict[Digest, BlobRow]:
         """Look many blobs up; those that the store does not hold are left out."""
@@ -240,13 +283,8 @@ class Catalog:
         MissingBlobError
             The store does not hold the blob.
         """
-        query = (
-            select(schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs)
-            .join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
-            .where(schema.blob.c.digest == digest.value)
-        )
-        with self.read() as connection:
-            row = connection.execute(query).first()
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_RECORD, (digest.value,)).first()
         if row is None:
             raise MissingBlobError(
                 f"blob {digest}",
@@ -257,6 +295,20 @@ class Catalog:
             )
         return located(parse_blob_record(row[0], split_references(row[2])), Digest(row[1]))
 
+    def blob_records(self, digests: Iterable[Digest]) -> dict[Digest, BlobRecord]:
+        """Read many blobs' records at once; those that the store does not hold are left out."""
+        found: dict[Digest, BlobRecord] = {}
+        query = (
+            select(schema.blob.c.digest, schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs)
+            .join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
+        )
+        with self.read() as connection:
+            for batch in _batches([digest.value for digest in digests]):
+                for row in connection.execute(query.where(schema.blob.c.digest.in_(batch))):
+                    record = parse_blob_record(row[1], split_references(row[3]))
+                    found[Digest(row[0])] = located(record, Digest(row[2]))
+        return found
+
     def object(self, digest: Digest, kind: ObjectKind) -> ObjectRow:
         """Read an object.
 
@@ -265,13 +317,8 @@ class Catalog:
         MissingBlobError
             The store does not hold it.
         """
-        columns = schema.stored_object.c
-        with self.read() as connection:
-            row = connection.execute(
-                select(columns.id, columns.payload).where(
-                    columns.digest == digest.value, columns.kind == int(kind)
-                )
-            ).first()
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_OBJECT, (digest.value, int(kind))).first()
         if row is None:
             raise MissingBlobError(
                 f"{kind.name.lower()} object {digest}",
@@ -313,6 +360,12 @@ class Catalog:
             ).all()
         return [Fact(FactKind(kind), subject, value, bool(is_claimed)) for kind, value, is_claimed in rows]
 
+    def digest_of(self, blob_id: int) -> Digest | None:
+        """Translate one row id to a digest."""
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_DIGEST, (blob_id,)).first()
+        return None if row is None else Digest(row[0])
+
     def digests_by_id(self, blob_ids: Iterable[int]) -> dict[int, Digest]:
         """Translate row ids to digests."""
         found: dict[int, Digest] = {}
@@ -346,23 +399,9 @@ class Catalog:
         self, element_width: int, row_nelems: int, nrows: int, limit: int
     ) -> list[tuple[int, Digest]]:
         """List self-contained small tensors of one shape, newest first."""
-        columns = schema.blob.c
-        query = (
-            select(columns.id, columns.digest)
-            .where(
-                columns.element_width == element_width,
-                columns.row_nelems == row_nelems,
-                columns.nrows == nrows,
-                columns.row_nelems.is_not(None),
-                columns.nbytes < 65536,
-                columns.delta_nbytes == 0,
-                columns.pack.is_not(None),
-            )
-            .order_by(columns.id.desc())
-            .limit(limit)
-        )
-        with self.read() as connection:
-            return [(row[0], Digest(row[1])) for row in connection.execute(query)]
+        parameters = (element_width, row_nelems, nrows, limit)
+        with self._point() as connection:
+            return [(row[0], Digest(row[1])) for row in connection.exec_driver_sql(_SMALL, parameters)]
 
     # -- changing -----------------------------------------------------------------------------------------
 

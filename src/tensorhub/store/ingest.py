@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from tensorhub._native import xor_popcount
 from tensorhub.codecs.base import CodecContext, CodedChunk
 from tensorhub.codecs.base_predictor import BasePredictor
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
@@ -299,7 +300,7 @@ class Ingest:
         decoded = memoryview(_scratch.decoded)[:nbytes]
         context = CodecContext(job.element_width, prediction if used_prediction else None)
         decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
-        if decoded != raw:
+        if xor_popcount(decoded, raw):
             raise InvariantError(
                 f"codec {coded.codec_id} on {job.source.name}",
                 expected="the bytes that were coded",

@@ -107,6 +107,16 @@ class BlobReader:
                 self._records.popitem(last=False)
         return record
 
+    def prefetch(self, digests: Iterable[Digest]) -> None:
+        """Read many records in one go, before blobs are read one by one; missing ones are left for later."""
+        with self._lock:
+            wanted = [digest for digest in digests if digest.value not in self._records][:_RECORD_CACHE]
+        for digest, record in self._catalog.blob_records(wanted).items():
+            with self._lock:
+                self._records[digest.value] = record
+                while len(self._records) > _RECORD_CACHE:
+                    self._records.popitem(last=False)
+
     def forget(self) -> None:
         """Drop cached records and packs, after gc may have moved them."""
         with self._lock:

@@ -27,6 +27,7 @@ from tensorhub.store.snapshots import Snapshot
 from tensorhub.store.store import Store
 from tensorhub.store.values import RestoreResult
 
+_PREFETCH = 1024  # records read ahead: a quarter of what the reader keeps
 _IN_FLIGHT = 8  # chunks per thread that may wait to be hashed; bounds memory at one chunk buffer each
 
 
@@ -218,6 +219,9 @@ class _Restorer:
                 state = hasher.start()
 
         for ordinal, segment in enumerate(record.segments):
+            if ordinal % _PREFETCH == 0:
+                ahead = record.segments[ordinal : ordinal + _PREFETCH]
+                self._store.reader.prefetch({item.digest for item in ahead if item.nbytes})
             if not segment.nbytes:
                 continue
             blob = self._store.reader.record(segment.digest)
