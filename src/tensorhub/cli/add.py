@@ -42,6 +42,10 @@ EXAMPLES = """
   tensorhub add ~/models/llama-chat --dry-run             predicts, stores nothing
 """
 
+_PREDICTED_ALONE = (
+    "each folder is predicted against what the store holds now, not against the others named here"
+)
+
 Item = TypeVar("Item")
 
 
@@ -89,7 +93,7 @@ def add(
         bool,
         typer.Option(
             "--hf-cache",
-            help="Add every repository, revision and ref of a Hugging Face cache: at PATH, else the default one.",
+            help="Add every repository, revision and ref of a Hugging Face cache: at PATH or the usual one.",
         ),
     ] = False,
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Predict the saving; store nothing.")] = False,
@@ -161,8 +165,8 @@ def _collect(
             if not options.is_json:
                 for result in added:
                     print_added(result)
-                if not options.is_quiet:
-                    print_notices([*watcher.notices, *(text for result in added for text in result.notices)])
+                told = [text for result in added for text in result.notices]
+                print_notices([*watcher.notices, *told], options)
     finally:
         if options.is_json:
             write_json(th.to_json(results))
@@ -190,14 +194,11 @@ def _predict(options: CommonOptions, targets: list[Target]) -> None:
             predictions.append(prediction)
             if not options.is_json:
                 print_predicted(prediction)
-                if not options.is_quiet:
-                    print_notices([*watcher.notices, *prediction.notices])
+                print_notices([*watcher.notices, *prediction.notices], options)
     if options.is_json:
         write_json(th.to_json(predictions))
-    elif len(predictions) > 1 and not options.is_quiet:
-        print_notices(
-            ["each folder is predicted against what the store holds now, not against the others named here"]
-        )
+    elif len(predictions) > 1:
+        print_notices([_PREDICTED_ALONE], options)
 
 
 @contextmanager
@@ -206,8 +207,7 @@ def _open_or_create(options: CommonOptions) -> Iterator[th.Store]:
         store = th.Store.open(options.store_path)
     except StoreNotFoundError:
         store = th.Store.open(options.store_path, create=True)
-        if not options.is_json and not options.is_quiet:
-            print_notices([f"new store at {store.path}"])
+        print_notices([f"new store at {store.path}"], options)
     with store:
         yield store
 

@@ -45,9 +45,9 @@ def gc(
         )
     if options.is_json:
         write_json(th.to_json(report))
-    elif not options.is_quiet:
+    else:
         print_collected(report)
-        print_notices(watcher.notices)
+        print_notices(watcher.notices, options)
 
 
 def print_collected(report: th.GcReport) -> None:

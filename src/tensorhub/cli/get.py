@@ -71,9 +71,9 @@ def get(
         )
     if options.is_json:
         write_json(th.to_json(result))
-    elif not options.is_quiet:
+    else:
         print_restored(result)
-        print_notices(watcher.notices)
+        print_notices(watcher.notices, options)
 
 
 def print_restored(result: th.RestoreResult) -> None:
@@ -88,4 +88,4 @@ def print_restored(result: th.RestoreResult) -> None:
         f"  {format_nbytes(result.nbytes)} in {format_count(result.files, 'file')}, every byte verified"
     )
     if result.is_partial:
-        print_notices(["this revision is partial: the store was never given some of its files"])
+        print_line("  partial: the store was never given some of this revision's files")

@@ -41,5 +41,5 @@ def init(
         place, store_id = made.path, made.store_id
     if options.is_json:
         write_json({"store": str(place), "store_id": store_id})
-    elif not options.is_quiet:
+    else:
         print_line("New store at ", (str(place), "bold"))

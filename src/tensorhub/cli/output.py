@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tensorhub.cli.options import CommonOptions
 from tensorhub.cli.sizes import format_count
 from tensorhub.errors import InvariantError, TensorHubError
 
@@ -104,8 +105,10 @@ def write_bytes(data: bytes) -> None:
         _leave_quietly()
 
 
-def print_notices(notices: Iterable[str]) -> None:
-    """Tell a person what to know, on stderr, each once."""
+def print_notices(notices: Iterable[str], options: CommonOptions) -> None:
+    """Tell a person what to know, on stderr, each once; nothing with ``--json`` or ``--quiet``."""
+    if options.is_json or options.is_quiet:
+        return
     console = open_console(sys.stderr)
     distinct = list(dict.fromkeys(notices))
     for notice in distinct[:_NOTICES_SHOWN]:

@@ -1,8 +1,9 @@
 """A progress bar with throughput, when a person is watching.
 
 Duty: draw on stderr what the store tells through :class:`tensorhub.store.progress.Progress`, and keep its
-notices. Not its duty: measuring. Invariants: draws nothing unless stderr is a terminal and neither ``--json`` nor
-``--quiet`` was given; notices are kept in either case.
+notices. Not its duty: measuring.
+Invariants: draws nothing unless stderr is a terminal and neither ``--json`` nor ``--quiet`` was given;
+notices are kept in either case.
 """
 
 from __future__ import annotations

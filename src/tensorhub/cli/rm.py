@@ -82,7 +82,7 @@ def rm(
         result = _remove(opened, wanted, revision, is_squash=is_squash, is_dry_run=is_dry_run)
     if options.is_json:
         write_json(th.to_json(result))
-    elif not options.is_quiet:
+    else:
         print_removed(result)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import tensorhub as th
-from tensorhub.cli.options import CommonOptions, JsonOption, QuietOption, StoreOption, parse_common
+from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, print_notices, write_json
 from tensorhub.cli.progress import Watcher
 from tensorhub.cli.sizes import format_count, format_nbytes
@@ -47,9 +47,8 @@ def verify(
     if options.is_json:
         write_json({**th.to_json(report), "is_sound": report.is_sound})
     else:
-        print_verified(report, options)
-        if not options.is_quiet:
-            print_notices(watcher.notices)
+        print_verified(report)
+        print_notices(watcher.notices, options)
     if not report.is_sound:
         affected = {name for damage in report.damages for name in damage.affected}
         raise IntegrityError(
@@ -61,7 +60,7 @@ def verify(
         )
 
 
-def print_verified(report: th.VerifyReport, options: CommonOptions) -> None:
+def print_verified(report: th.VerifyReport) -> None:
     """Print what was looked at, and each damage with the files it affects."""
     looked_at = (
         f"{format_count(report.packs, 'pack')}, {format_count(report.blobs, 'blob')}, "
@@ -70,8 +69,7 @@ def print_verified(report: th.VerifyReport, options: CommonOptions) -> None:
         f"{format_count(report.sha256_checked, 'SHA-256', 'SHA-256')} checked"
     )
     if report.is_sound:
-        if not options.is_quiet:
-            print_line(("sound", "bold green"), f"  {looked_at}")
+        print_line(("sound", "bold green"), f"  {looked_at}")
         return
     print_line(("damaged", "bold red"), f"  {looked_at}")
     for damage in report.damages:
