@@ -30,7 +30,13 @@ def main() -> int:
         run(environment, "lineage", f"local/{RESTORED}")
         title("4. One model comes back")
         destination = Path(place, RESTORED)
-        run(environment, "get", f"local/{RESTORED}", str(destination), shown=f"get local/{RESTORED} {RESTORED}")
+        run(
+            environment,
+            "get",
+            f"local/{RESTORED}",
+            str(destination),
+            shown=f"get local/{RESTORED} {RESTORED}",
+        )
         compared = compare(FAMILY / RESTORED, destination)
         print(f"  compared with the original: {compared:,} bytes, all equal")
         title("5. Every chunk decoded, every digest checked")
