@@ -33,13 +33,13 @@ from tensorhub.cli.progress import Watcher
 from tensorhub.errors import StoreNotFoundError, TensorHubError, UsageError
 
 EXAMPLES = """
-  tensorhub add ~/models/llama-chat                       becomes local/llama-chat
-  tensorhub add ~/models/*/                               each folder a repository of its own
-  tensorhub add ./llama-chat --name me/llama-chat --message "first release"
-  tensorhub add README.md --name me/llama-chat            lays a file over what is there
-  tensorhub add --hf-cache                                everything in the Hugging Face cache
+  tensorhub add ~/models/llama-chat           becomes local/llama-chat
+  tensorhub add ~/models/*/                   each a repository of its own
+  tensorhub add ./llama --name me/llama --message "first release"
+  tensorhub add README.md --name me/llama     lays a file over the rest
+  tensorhub add --hf-cache                    the whole Hugging Face cache
   tensorhub add --hf-cache /data/huggingface/hub
-  tensorhub add ~/models/llama-chat --dry-run             predicts, stores nothing
+  tensorhub add ~/models/llama-chat --dry-run predicts, stores nothing
 """
 
 _PREDICTED_ALONE = (
@@ -65,7 +65,7 @@ def add(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="Folders, each its own repository; or files, laid over what --name holds. "
             "With --hf-cache: where the cache lies.",
             show_default=False,

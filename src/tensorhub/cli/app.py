@@ -8,6 +8,7 @@ error is one JSON document on stderr, whoever found it.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -29,12 +30,19 @@ Model folders go in, a fraction of the bytes stay, every byte comes back.
 _EPILOG = """
 [bold]Start here[/bold]
 
-  tensorhub add ~/models/*                every folder becomes a repository of its own
-  tensorhub stats                         what it takes now, and why it is small
-  tensorhub get local/my-model ./there    every byte back
+  tensorhub add ~/models/*/          each folder becomes a repository
+  tensorhub stats                    what it takes now, and why
+  tensorhub get local/model ./there  every byte back
 
 The store lies at --store, else at TENSORHUB_STORE, else in the data folder of the platform.
 """
+
+
+def reflow(docstring: str) -> str:
+    """Join the lines of each paragraph, so that help is wrapped by the terminal and not by the source."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
 
 app = typer.Typer(
     name="tensorhub",
@@ -60,7 +68,11 @@ for _name, _command, _examples in (
     ("gc", gc.gc, gc.EXAMPLES),
     ("info", info.info, info.EXAMPLES),
 ):
-    app.command(_name, epilog="[bold]Examples[/bold]\n\n" + _examples.strip("\n"))(_command)
+    app.command(
+        _name,
+        help=reflow(_command.__doc__ or ""),
+        epilog="[bold]Examples[/bold]\n\n" + _examples.strip("\n"),
+    )(_command)
 
 
 def _print_version(is_asked: bool) -> None:

@@ -16,9 +16,9 @@ from tensorhub.cli.progress import Watcher
 from tensorhub.cli.sizes import format_count, format_nbytes
 
 EXAMPLES = """
-  tensorhub gc --dry-run         says what would be freed
+  tensorhub gc --dry-run    says what would be freed
   tensorhub gc
-  tensorhub gc --grace 0         also what was added or removed just now; only when nobody else writes
+  tensorhub gc --grace 0    also what became unreachable just now
 """
 _GRACE_HOURS = 24.0  # the design's day in which an interrupted add can be done again fast
 _SECONDS_PER_HOUR = 3600

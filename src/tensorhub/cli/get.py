@@ -37,7 +37,7 @@ def get(
     repository: RepositoryArgument,
     destination: Annotated[
         Path | None,
-        typer.Argument(metavar="[DEST]", help="Folder to write to. Default: ./NAME.", show_default=False),
+        typer.Argument(metavar="DEST", help="Folder to write to. Default: ./NAME.", show_default=False),
     ] = None,
     revision: RevisionOption = None,
     repo_type: TypeOption = None,

@@ -25,7 +25,7 @@ def init(
     context: typer.Context,
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="Where to make it; the same as --store.", show_default=False),
+        typer.Argument(metavar="PATH", help="Where to make it; the same as --store.", show_default=False),
     ] = None,
     store: StoreOption = None,
     is_json: JsonOption = False,

@@ -26,10 +26,10 @@ from tensorhub.errors import UsageError
 from tensorhub.schema.names import parse_repository
 
 EXAMPLES = """
-  tensorhub ls                                repositories
-  tensorhub ls --type dataset                 only datasets
-  tensorhub ls me/llama-chat                  its files
-  tensorhub ls me/llama-chat --tensors        its tensors, and what each takes
+  tensorhub ls                          repositories
+  tensorhub ls --type dataset           only datasets
+  tensorhub ls me/llama-chat            its files
+  tensorhub ls me/llama-chat --tensors  its tensors, and what each takes
   tensorhub ls me/llama-chat --revision v1 --json
 """
 
@@ -39,7 +39,7 @@ def ls(
     repository: Annotated[
         str | None,
         typer.Argument(
-            metavar="[REPO]", help="Repository to look into; default: list all.", show_default=False
+            metavar="REPO", help="Repository to look into; default: list all.", show_default=False
         ),
     ] = None,
     revision: RevisionOption = None,

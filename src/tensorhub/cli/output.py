@@ -80,12 +80,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for index, header in enumerate(headers):
         is_right = index in right
-        table.add_column(
-            header,
-            justify="right" if is_right else "left",
-            no_wrap=is_right,
-            overflow="ignore" if is_right else "fold",
-        )
+        table.add_column(header, justify="right" if is_right else "left", no_wrap=is_right, overflow="fold")
     for row in rows:
         table.add_row(*(Text(make_printable(cell)) for cell in row))
     open_console(sys.stdout).print(table)
@@ -135,8 +130,13 @@ def print_error(error: TensorHubError) -> None:
     console.print(
         Text.assemble(("error: ", "bold red"), (make_printable(error.thing), "bold")), soft_wrap=True
     )
-    parts = (("expected", error.expected), ("found", error.found), ("path", error.path), ("do", error.action))
-    for label, text in parts:
+    path = None if error.path is None or error.path in error.thing else error.path
+    for label, text in (
+        ("expected", error.expected),
+        ("found", error.found),
+        ("path", path),
+        ("do", error.action),
+    ):
         if text is not None:
             console.print(Text.assemble((f"{label:>10}  ", "dim"), make_printable(text)), soft_wrap=True)
     for note in getattr(error, "__notes__", ()):

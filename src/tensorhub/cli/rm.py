@@ -26,10 +26,10 @@ from tensorhub.errors import UsageError
 from tensorhub.schema.names import RepositoryId
 
 EXAMPLES = """
-  tensorhub rm me/old-model --dry-run           says what would be freed
-  tensorhub rm me/old-model                     the whole repository, after asking
-  tensorhub rm me/llama-chat --revision v1      one ref
-  tensorhub rm me/llama-chat --squash           keep what main holds, drop its history
+  tensorhub rm me/old-model --dry-run       says what would be freed
+  tensorhub rm me/old-model                 all of it, after asking
+  tensorhub rm me/llama-chat --revision v1  one ref
+  tensorhub rm me/llama-chat --squash       keep the files, drop the history
 """
 EXIT_DECLINED = 1
 

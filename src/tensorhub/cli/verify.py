@@ -19,7 +19,7 @@ from tensorhub.errors import IntegrityError
 
 EXAMPLES = """
   tensorhub verify
-  tensorhub verify --rebuild-catalog      make the catalogue anew first; the packs are the truth
+  tensorhub verify --rebuild-catalog    make the catalogue anew first
 """
 _AFFECTED_SHOWN = 20  # files named for one damaged thing; --json has all
 
