@@ -17,7 +17,10 @@ FUNCTION_LINES = 60
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 
 # Files above the soft limit, each with the reason why it is better in one piece.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "src/tensorhub/schema/records.py": "the records that fix bytes on disk are read side by side with the format page",
+    "src/tensorhub/store/values.py": "one flat list of results without logic, nearly all of it documentation",
+}
 # Functions above the limit, as file::function, each with its reason.
 LONG_FUNCTIONS: dict[str, str] = {}
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tensorhub import Store
+import tensorhub as th
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, write_json
 from tensorhub.errors import UsageError
@@ -37,7 +37,7 @@ def init(
             "init", expected="one place for the store", found="two", action="Give PATH or --store, not both."
         )
     options = parse_common(context, path or store, is_json, is_quiet)
-    with Store.create(options.store_path) as made:
+    with th.Store.create(options.store_path) as made:
         place, store_id = made.path, made.store_id
     if options.is_json:
         write_json({"store": str(place), "store_id": store_id})

@@ -8,6 +8,7 @@ whatever the locale; a reader that goes away ends the command quietly with the c
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -41,6 +42,8 @@ def _leave_quietly() -> NoReturn:
 def open_console(stream: IO[str]) -> Console:
     """Make a console for a stream; plain and unwrapped where no terminal is behind it."""
     is_terminal = stream.isatty()
+    if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
+        stream.reconfigure(errors="backslashreplace")  # a sign that the locale lacks must not end the command
     return _PipeConsole(
         file=stream, highlight=False, markup=False, emoji=False, width=None if is_terminal else _PIPE_WIDTH
     )
