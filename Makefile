@@ -53,8 +53,8 @@ clean:  ## remove what was built, and the environment
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "TensorHub needs Python 3.11 or newer; found $$(python3 --version 2>&1 || echo none)." >&2; \
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "TensorHub needs Python 3.11 or newer; '$(PYTHON)' is none." >&2; \
 		echo "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@if ! command -v "$${CXX:-c++}" >/dev/null; then \
 		echo "TensorHub needs a C++20 compiler; found no $${CXX:-c++}. Install g++ or clang++, or set CXX." >&2; exit 1; fi
