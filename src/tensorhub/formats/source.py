@@ -79,8 +79,11 @@ class FileSource:
                 raise from_os_error(error, f"reading {self.name}") from error
             if got == 0:
                 raise SourceChangedError(
-                    self.name, expected=f"{self._nbytes} bytes", found=f"{offset + filled} bytes",
-                    path=self.name, action="The file shrank while it was read; add it again when it is at rest.",
+                    self.name,
+                    expected=f"{self._nbytes} bytes",
+                    found=f"{offset + filled} bytes",
+                    path=self.name,
+                    action="The file shrank while it was read; add it again when it is at rest.",
                 )
             filled += got
 

@@ -1,0 +1,1 @@
+"""Measurements: each module is run with ``python -m`` and writes a JSON record into ``records``."""

@@ -1,0 +1,195 @@
+"""Base search: asking lineage with what the store knows, and trying the best candidates on real bytes.
+
+Duty: load sketch groups from the catalogue, keep up with what the transaction adds, run trials, answer one
+:class:`BaseChoice` per tensor. Not its duty: the decision rule itself (``tensorhub.lineage.choice``, pure).
+Invariants: only self-contained blobs are ever answered, so that delta depth stays 1; names and model cards
+only order candidates of equal merit. Used by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tensorhub.codecs.base import CodecContext
+from tensorhub.codecs.planner import encode_chunk
+from tensorhub.errors import IntegrityError
+from tensorhub.lineage.choice import SmallCandidate, Trial, choose_base, order_small_candidates, shortlist
+from tensorhub.lineage.index import SketchIndex
+from tensorhub.lineage.sketch import Sketch, parse_sketch, sketch_geometry
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.tensor import ParsedSegment, TensorSpec
+from tensorhub.store.catalog import Catalog
+from tensorhub.store.reader import BlobReader
+
+PIECE_NBYTES = 64 << 10  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
+MAX_PIECES = 4
+SHORTLIST = 4  # candidates tried on real bytes; sketches err by some 4 %, so the best is among the first few
+SMALL_NBYTES = 64 << 10  # below this there is no sketch
+MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
+MAX_SMALL_CANDIDATES = 16
+
+ReadPiece = Callable[[int, int], memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChoice:
+    """What a tensor should be coded against.
+
+    Attributes
+    ----------
+    base, base_nbytes
+        The base and its decoded size; None and 0 to stand alone.
+    standalone_nbytes
+        Predicted coded size without a base.
+    predicted_nbytes
+        Predicted coded size as chosen.
+    """
+
+    base: Digest | None
+    base_nbytes: int
+    standalone_nbytes: int
+    predicted_nbytes: int
+
+
+class BaseSearch:
+    """Finds bases for the tensors of one transaction.
+
+    Parameters
+    ----------
+    catalog, reader
+        The store's.
+    """
+
+    def __init__(self, catalog: Catalog, reader: BlobReader) -> None:
+        self._catalog = catalog
+        self._reader = reader
+        self._hinted: set[Digest] = set()
+        self._groups: dict[tuple[int, int], SketchIndex] = {}
+        self._keys: dict[int, Digest] = {}  # only blobs of this transaction: negative keys
+        self._nbytes: dict[Digest, int] = {}
+        self._small: dict[tuple[int, int, int], list[tuple[int, Digest]]] = {}
+        self._next_key = -1
+
+    def hint(self, digests: Iterable[Digest]) -> None:
+        """Name blobs of a repository that a model card calls the base model; they only break ties."""
+        self._hinted.update(digests)
+
+    def add(self, digest: Digest, spec: TensorSpec, nbytes: int, sketch: Sketch | None) -> None:
+        """Offer a self-contained tensor of this transaction as a base to those that follow."""
+        key, self._next_key = self._next_key, self._next_key - 1
+        self._keys[key] = digest
+        self._nbytes[digest] = nbytes
+        if sketch is not None:
+            group = (sketch.element_width, sketch.row_nelems)
+            if group in self._groups:
+                self._groups[group].add(key, sketch)
+            else:
+                self._group(group).add(key, sketch)
+        elif MIN_NBYTES <= nbytes < SMALL_NBYTES:
+            width, nrows, row_nelems = sketch_geometry(spec)
+            self._small.setdefault((width, row_nelems, nrows), []).append((key, digest))
+
+    def choose(self, digest: Digest, segment: ParsedSegment, sketch: Sketch | None, read: ReadPiece) -> BaseChoice:
+        """Choose what a new segment is coded against.
+
+        Parameters
+        ----------
+        digest, segment, sketch
+            The segment; ``sketch`` is None below 64 KiB.
+        read
+            Gives bytes of it: ``read(offset, nbytes)``.
+        """
+        if segment.tensor is None or segment.nbytes < MIN_NBYTES:
+            return BaseChoice(None, 0, segment.nbytes, segment.nbytes)
+        pieces = plan_pieces(segment.nbytes, segment.tensor.dtype.element_width)
+        width = segment.tensor.dtype.element_width
+        standalone = self._trial_nbytes(pieces, width, read, None)
+        standalone = standalone if standalone is not None else segment.nbytes
+        candidates = self._sketched(sketch, standalone / segment.nbytes) if sketch else self._same_shape(segment.tensor)
+        trials: list[Trial] = []
+        for key, candidate in candidates:
+            if candidate == digest:
+                continue
+            coded = self._trial_nbytes(pieces, width, read, candidate)
+            if coded is not None:
+                trials.append(Trial(key, coded, candidate in self._hinted))
+        scale = segment.nbytes / sum(nbytes for _, nbytes in pieces)
+        key_of = dict(candidates)
+        chosen = choose_base(standalone, trials)
+        standalone_nbytes = int(standalone * scale)
+        if chosen is None:
+            return BaseChoice(None, 0, standalone_nbytes, standalone_nbytes)
+        coded_nbytes = next(trial.coded_nbytes for trial in trials if trial.key == chosen)
+        base = key_of[chosen]
+        return BaseChoice(base, self._base_nbytes(base), standalone_nbytes, int(coded_nbytes * scale))
+
+    def _sketched(self, sketch: Sketch, standalone_ratio: float) -> list[tuple[int, Digest]]:
+        matches = self._group((sketch.element_width, sketch.row_nelems)).query(sketch, 16)
+        chosen = shortlist(matches, standalone_ratio, SHORTLIST)
+        return self._digests([match.key for match in chosen])
+
+    def _same_shape(self, spec: TensorSpec) -> list[tuple[int, Digest]]:
+        width, nrows, row_nelems = sketch_geometry(spec)
+        group = (width, row_nelems, nrows)
+        mine = list(reversed(self._small.get(group, ())))[:MAX_SMALL_CANDIDATES]
+        known = self._catalog.small_candidates(width, row_nelems, nrows, 4 * MAX_SMALL_CANDIDATES)
+        digests = dict([*mine, *known])
+        ordered = order_small_candidates(
+            [SmallCandidate(key, digest in self._hinted, age) for age, (key, digest) in enumerate(digests.items())],
+            MAX_SMALL_CANDIDATES,
+        )
+        return [(key, digests[key]) for key in ordered]
+
+    def _group(self, group: tuple[int, int]) -> SketchIndex:
+        index = self._groups.get(group)
+        if index is None:
+            index = self._groups[group] = SketchIndex()
+            for key, value in self._catalog.sketches(*group, self_contained_only=True):
+                index.add(key, parse_sketch(value))
+        return index
+
+    def _digests(self, keys: list[int]) -> list[tuple[int, Digest]]:
+        known = self._catalog.digests_by_id([key for key in keys if key >= 0])
+        return [(key, self._keys[key] if key < 0 else known[key]) for key in keys if key < 0 or key in known]
+
+    def _base_nbytes(self, digest: Digest) -> int:
+        nbytes = self._nbytes.get(digest)
+        return self._reader.record(digest).nbytes if nbytes is None else nbytes
+
+    def _trial_nbytes(
+        self, pieces: list[tuple[int, int]], element_width: int, read: ReadPiece, base: Digest | None
+    ) -> int | None:
+        """Code the pieces and add up; None where the base cannot be read, or is too short to say anything."""
+        total = 0
+        for offset, nbytes in pieces:
+            prediction = None
+            if base is not None:
+                available = min(nbytes, self._base_nbytes(base) - offset)
+                if available > 0:
+                    prediction = bytearray(nbytes)
+                    try:
+                        self._reader.read_into(base, offset, memoryview(prediction)[:available], depth=1)
+                    except IntegrityError:
+                        return None  # a damaged base must not be leaned on; verify will name it
+            context = CodecContext(element_width, prediction)
+            total += encode_chunk(read(offset, nbytes), context).nbytes
+        return total
+
+
+def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
+    """Choose which runs of a tensor are tried: all of a small one, else pieces spread evenly.
+
+    Returns
+    -------
+    list of (offset, nbytes)
+        Offsets are multiples of the element width.
+    """
+    count = min(MAX_PIECES, -(-nbytes // (4 * PIECE_NBYTES)))
+    if nbytes <= PIECE_NBYTES:
+        return [(0, nbytes)]
+    length = PIECE_NBYTES // element_width * element_width
+    step = (nbytes - length) // max(count, 1)
+    return [((index * step + step // 2) // element_width * element_width, length) for index in range(count)]
+
+

@@ -1,0 +1,350 @@
+"""Garbage collection: giving back what nothing live reaches.
+
+Duty: find dead packs and packs worth rewriting, move what lives, remove the rest.
+Not its duty: deciding what is live (``liveness``).
+Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
+the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
+from the catalogue under the store lock, after liveness was looked at again, and only then files from the
+disk; a crash at any point leaves packs that are sound, at worst some twice.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import BlobRecord, StoredRange
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store.catalog_index import index_pack
+from tensorhub.store.leases import Lease, clean_dead_leases, oldest_lease_ns, store_lock
+from tensorhub.store.liveness import Live, find_live
+from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackTable, PackWriter
+from tensorhub.store.progress import Progress, Quiet
+from tensorhub.store.store import Store
+from tensorhub.store.values import GcReport
+
+GRACE_S = 86_400.0  # design: sealed packs that nothing names stay usable for a day
+REWRITE_DEAD_FRACTION = 0.25  # a pack is rewritten when a quarter of it is dead: at most 3 bytes copied per byte freed
+
+
+@dataclass(slots=True)
+class _Usage:
+    """What one pack holds, in coded bytes."""
+
+    nbytes: int
+    sealed_at_ns: int
+    live_nbytes: int = 0
+    blobs: set[int] = field(default_factory=set)  # live blobs with a chunk or their record here
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What gc will do."""
+
+    remove: list[Digest] = field(default_factory=list)
+    rewrite: list[Digest] = field(default_factory=list)
+    kept_recent_nbytes: int = 0
+
+
+def collect_garbage(
+    store: Store, *, grace_s: float = GRACE_S, is_dry_run: bool = False, progress: Progress | None = None
+) -> GcReport:
+    """Free what nothing live reaches.
+
+    Parameters
+    ----------
+    store
+        Which.
+    grace_s
+        Keep packs sealed less than this many seconds ago, whatever they hold.
+    is_dry_run
+        Only say what would be done.
+    progress
+        Told the bytes copied from rewritten packs.
+
+    Returns
+    -------
+    GcReport
+        ``freed_nbytes`` is the difference on disk.
+
+    Raises
+    ------
+    StoreLockedError
+        Another gc or publisher held the lock for too long.
+    """
+    listener = progress or Quiet()
+    temporary = 0 if is_dry_run else clean_dead_leases(store.layout)
+    live = _live(store)
+    horizon_ns = time.time_ns() - int(grace_s * 1e9)
+    oldest = oldest_lease_ns(store.layout)
+    if oldest is not None:
+        horizon_ns = min(horizon_ns, oldest)
+    usage = _pack_usage(store, live)
+    plan = _plan(usage, horizon_ns)
+    before = sum(item.nbytes for item in usage.values())
+    if is_dry_run:
+        freed = sum(usage[pack].nbytes for pack in plan.remove)
+        freed += sum(usage[pack].nbytes - usage[pack].live_nbytes for pack in plan.rewrite)
+        return GcReport(len(usage), len(plan.remove), len(plan.rewrite), 0, freed, plan.kept_recent_nbytes, 0, True)
+    with Lease(store.layout) as lease:
+        new_packs = _rewrite(store, lease, plan, usage, live, listener)
+    removed_blobs = _drop(store, plan, horizon_ns)
+    for pack in (*plan.remove, *plan.rewrite):
+        store.layout.pack(pack).unlink(missing_ok=True)
+    store.reader.forget()
+    store.catalog.compact()
+    listener.end()
+    after = before - sum(usage[pack].nbytes for pack in (*plan.remove, *plan.rewrite)) + sum(new_packs.values())
+    return GcReport(
+        len(usage), len(plan.remove), len(plan.rewrite), removed_blobs, before - after, plan.kept_recent_nbytes,
+        temporary, False,
+    )
+
+
+def _live(store: Store) -> Live:
+    return find_live(store, [reference for _, _, reference in store.ref_store.all()])
+
+
+def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
+    """Add up, for each pack, what lives in it."""
+    with store.catalog.read() as connection:
+        rows = connection.execute(
+            select(schema.pack.c.digest, schema.pack.c.nbytes, schema.pack.c.sealed_at_ns)
+        ).all()
+    usage = {Digest(row[0]): _Usage(row[1], row[2]) for row in rows}
+    digests = store.catalog.digests_by_id(live.blobs | live.leaned_on)
+    for blob_id, digest in digests.items():
+        if store.catalog.blob(digest) is None:
+            continue  # missing already: verify names it
+        record = store.catalog.blob_record(digest)
+        for stored in _ranges(record):
+            if stored.pack is not None and stored.pack in usage:
+                usage[stored.pack].live_nbytes += stored.nbytes
+                usage[stored.pack].blobs.add(blob_id)
+    for digest, nbytes in _object_packs(store, live):
+        if digest in usage:
+            usage[digest].live_nbytes += nbytes
+    return usage
+
+
+def _ranges(record: BlobRecord) -> list[StoredRange]:
+    return [chunk.stored for chunk in record.chunks] + ([record.model] if record.model else [])
+
+
+def _object_packs(store: Store, live: Live) -> list[tuple[Digest, int]]:
+    columns, found = schema.stored_object.c, []
+    values = [digest.value for digest in live.objects]
+    with store.catalog.read() as connection:
+        for start in range(0, len(values), 500):
+            query = (
+                select(schema.pack.c.digest, columns.payload)
+                .join(schema.pack, schema.pack.c.id == columns.pack)
+                .where(columns.digest.in_(values[start : start + 500]))
+            )
+            found += [(Digest(row[0]), max(1, len(row[1]) // 3)) for row in connection.execute(query)]
+    return found
+
+
+def _plan(usage: dict[Digest, _Usage], horizon_ns: int) -> _Plan:
+    """Choose packs to remove and to rewrite; pure."""
+    plan = _Plan()
+    for pack, item in usage.items():
+        dead = item.nbytes - item.live_nbytes
+        if item.sealed_at_ns >= horizon_ns:
+            plan.kept_recent_nbytes += dead
+        elif item.live_nbytes == 0:
+            plan.remove.append(pack)
+        elif dead >= REWRITE_DEAD_FRACTION * item.nbytes and dead > 4096:
+            plan.rewrite.append(pack)
+    return plan
+
+
+def _rewrite(
+    store: Store, lease: Lease, plan: _Plan, usage: dict[Digest, _Usage], live: Live, listener: Progress
+) -> dict[Digest, int]:
+    """Copy what lives in doomed packs into new ones, and index those."""
+    if not plan.rewrite:
+        return {}
+    listener.begin("Rewriting packs", sum(usage[pack].live_nbytes for pack in plan.rewrite))
+    doomed = set(plan.rewrite)
+    moving = {blob for pack in plan.rewrite for blob in usage[pack].blobs}
+    moving |= _recorded_in(store, doomed, live.blobs | live.leaned_on)
+    made: dict[Digest, int] = {}
+    mover = _Mover(store, lease, doomed, made)
+    try:
+        for digest in sorted(store.catalog.digests_by_id(moving).values()):
+            listener.advance(mover.move_blob(digest))
+        mover.move_objects(live)
+        mover.seal()
+    finally:
+        mover.discard()
+    return made
+
+
+def _recorded_in(store: Store, packs: set[Digest], blobs: set[int]) -> set[int]:
+    """Give the live blobs whose record lies in one of the packs (their chunks may lie elsewhere)."""
+    query = (
+        select(schema.blob.c.id)
+        .join(schema.pack, schema.pack.c.id == schema.blob.c.pack)
+        .where(schema.pack.c.digest.in_([pack.value for pack in packs]))
+    )
+    with store.catalog.read() as connection:
+        return {row[0] for row in connection.execute(query)} & blobs
+
+
+class _Mover:
+    """Writes the packs that take what lives in doomed ones."""
+
+    def __init__(self, store: Store, lease: Lease, doomed: set[Digest], made: dict[Digest, int]) -> None:
+        self._store = store
+        self._lease = lease
+        self._doomed = doomed
+        self._made = made
+        self._writer: PackWriter | None = None
+        self._objects: list[Digest] = []
+        self._tables: dict[Digest, PackTable] = {}
+
+    def _open(self) -> PackWriter:
+        if self._writer is None:
+            settings = self._store.settings
+            self._writer = PackWriter(
+                self._store.layout, settings.store_id, settings.hasher, self._lease.temporary_pack()
+            )
+        return self._writer
+
+    def _table(self, pack: Digest) -> PackTable:
+        table = self._tables.get(pack)
+        if table is None:
+            table = self._tables[pack] = PackFile(self._store.layout.pack(pack), pack).read_table()
+        return table
+
+    def move_blob(self, digest: Digest) -> int:
+        """Copy a blob's coded bytes out of doomed packs, checked by checksum, under a record of its own."""
+        record = self._store.catalog.blob_record(digest)
+        if any(stored.pack in self._doomed for stored in _ranges(record)) or self._is_recorded_in_doomed(digest):
+            if self._writer is not None and self._writer.nbytes >= TARGET_NBYTES:
+                self.seal()
+            moved = 0
+            writer = self._open()
+
+            def place(stored: StoredRange) -> StoredRange:
+                nonlocal moved
+                if stored.pack not in self._doomed:
+                    return stored
+                moved += stored.nbytes
+                offset = writer.append(self._store.reader.stored(digest, stored))
+                return replace(stored, pack=None, offset=offset)
+
+            chunks = tuple(replace(chunk, stored=place(chunk.stored)) for chunk in record.chunks)
+            model = place(record.model) if record.model else None
+            writer.table.blobs.append(replace(record, chunks=chunks, model=model, generation=record.generation + 1))
+            return moved
+        return 0
+
+    def _is_recorded_in_doomed(self, digest: Digest) -> bool:
+        query = (
+            select(schema.pack.c.digest)
+            .join(schema.blob, schema.blob.c.pack == schema.pack.c.id)
+            .where(schema.blob.c.digest == digest.value)
+        )
+        with self._store.catalog.read() as connection:
+            row = connection.execute(query).first()
+        return row is not None and Digest(row[0]) in self._doomed
+
+    def move_objects(self, live: Live) -> None:
+        """Copy live objects and facts out of doomed packs."""
+        wanted = live.objects
+        blobs = set(self._store.catalog.digests_by_id(live.blobs | live.leaned_on).values())
+        hasher = self._store.settings.hasher
+        for pack in self._doomed:
+            table = self._table(pack)
+            for kind, payload in table.objects:
+                digest = hasher.object_digest(kind, payload)
+                if digest in wanted and digest not in self._objects:
+                    self._open().table.objects.append((kind, payload))
+                    self._objects.append(digest)
+            for fact in table.facts:
+                if fact.subject in wanted or fact.subject in blobs:
+                    self._open().table.facts.append(fact)
+
+    def seal(self) -> None:
+        """Seal and index the new pack."""
+        if self._writer is None:
+            return
+        store, writer = self._store, self._writer
+        self._writer = None
+        pack, nbytes = writer.seal(max(time.time_ns(), store.catalog.last_sealed_at_ns() + 1))
+        self._made[pack] = nbytes
+        index_pack(store.catalog, store.settings.hasher, pack, nbytes, writer.table)
+        facts = [fact.subject for fact in writer.table.facts]
+        moved = [store.settings.hasher.object_digest(kind, payload) for kind, payload in writer.table.objects]
+        store.catalog.move_objects(moved, facts, pack)
+        store.reader.forget()
+
+    def discard(self) -> None:
+        """Throw away a pack that was not sealed (after an error)."""
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
+
+
+def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
+    """Under the lock: look at liveness again, then forget dead rows. Gives the number of blobs removed."""
+    with store_lock(store.layout):
+        live = _live(store)
+        doomed = {pack.value for pack in (*plan.remove, *plan.rewrite)}
+        used = _packs_still_used(store, live, doomed)
+        plan.remove = [pack for pack in plan.remove if pack.value not in used]
+        plan.rewrite = [pack for pack in plan.rewrite if pack.value not in used]
+        doomed -= used
+        keep_blobs = live.blobs | live.leaned_on
+        dead_blobs, dead_objects = [], []
+        with store.catalog.read() as connection:
+            ids = {row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))}
+            for blob_id, digest, pack in connection.execute(
+                select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
+            ):
+                if pack is not None and ids.get(pack) in doomed and blob_id not in keep_blobs:
+                    dead_blobs.append(Digest(digest))
+            for digest, pack in connection.execute(
+                select(schema.stored_object.c.digest, schema.stored_object.c.pack)
+            ):
+                if ids.get(pack) in doomed and Digest(digest) not in live.objects:
+                    dead_objects.append(Digest(digest))
+        # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
+        dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
+        store.catalog.drop_rows(packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects)
+        return len(dead_blobs)
+
+
+def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes]:
+    """Give the doomed packs that something live needs after all: a commit made since the plan."""
+    used: set[bytes] = set()
+    for digest in store.catalog.digests_by_id(live.blobs | live.leaned_on).values():
+        if store.catalog.blob(digest) is None:
+            continue
+        for stored in _ranges(store.catalog.blob_record(digest)):
+            if stored.pack is not None and stored.pack.value in doomed:
+                used.add(stored.pack.value)
+    for pack, _ in _object_packs(store, live):
+        if pack.value in doomed:
+            used.add(pack.value)
+    return used
+
+
+def _dead_with_chunks_in(store: Store, doomed: set[bytes], keep: set[int], found: set[bytes]) -> list[Digest]:
+    with store.catalog.read() as connection:
+        rows = connection.execute(
+            select(schema.blob.c.id, schema.blob.c.digest).where(schema.blob.c.pack.is_not(None))
+        ).all()
+    dead: list[Digest] = []
+    for blob_id, value in rows:
+        if blob_id in keep or value in found:
+            continue
+        record = store.catalog.blob_record(Digest(value))
+        if any(stored.pack is not None and stored.pack.value in doomed for stored in _ranges(record)):
+            dead.append(Digest(value))
+    return dead

@@ -1,0 +1,441 @@
+"""Ingest: from byte ranges to coded chunks in packs.
+
+Duty: the bounded pipeline read -> digest and sketch -> dedup -> base -> code -> read back -> write.
+Not its duty: trees, commits, refs (``transaction``), or choosing a base (``base_search``).
+Invariants: nothing is appended to a pack that was not decoded again and compared with the bytes whose digest
+names it; memory is bounded by the constants below whatever the sizes; results do not depend on timing,
+because the main thread takes them in order of submission.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from tensorhub.codecs.base import CodecContext, CodedChunk
+from tensorhub.codecs.base_predictor import BasePredictor
+from tensorhub.codecs.planner import decode_chunk, encode_smallest
+from tensorhub.errors import InvariantError, SourceChangedError
+from tensorhub.formats.source import ByteSource
+from tensorhub.lineage.sketch import Sketch, SketchBuilder, sketch_geometry
+from tensorhub.schema.digest import DIGEST_NBYTES, Digest
+from tensorhub.schema.records import (
+    CHUNK_NBYTES,
+    BlobRecord,
+    ChunkRecord,
+    Fact,
+    FactKind,
+    SourceRange,
+    StoredRange,
+    chunk_count,
+)
+from tensorhub.schema.tensor import ParsedSegment
+from tensorhub.store.base_search import BaseChoice, BaseSearch
+from tensorhub.store.catalog import Catalog
+from tensorhub.store.catalog_index import index_pack
+from tensorhub.store.hashing import Hasher, checksum
+from tensorhub.store.layout import Layout, Settings
+from tensorhub.store.leases import Lease
+from tensorhub.store.pack import TARGET_NBYTES, PackWriter
+from tensorhub.store.progress import Progress
+from tensorhub.store.reader import BlobReader
+
+KEEP_NBYTES = 4 << 20  # segments up to this size stay in memory between digest and coding: one read instead of two
+WINDOW_NBYTES = 48 << 20  # kept segments in flight
+WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
+SKETCH_MIN_NBYTES = 64 << 10  # design: smaller tensors try same-shape candidates directly
+_STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
+
+
+@dataclass(slots=True)
+class IngestTotals:
+    """What an ingest did, in bytes, and where its time went, in seconds of all threads together."""
+
+    added_nbytes: int = 0
+    new_nbytes: int = 0
+    delta_nbytes: int = 0
+    stored_nbytes: int = 0
+    bases: dict[Digest, int] = field(default_factory=dict)
+    stage_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STAGES, 0.0))
+
+
+@dataclass(slots=True)
+class Digested:
+    """What the first pass over a segment found."""
+
+    digest: Digest
+    checksums: list[int]
+    sketch: Sketch | None
+    kept: bytearray | None
+    stage_s: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Coded:
+    """What coding one chunk gave."""
+
+    chunk: CodedChunk
+    coded_checksum: int
+    source: SourceRange | None
+    stage_s: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Job:
+    """One segment on its way; ``deliver`` takes its digest when it is safe in a pack or known already."""
+
+    source: ByteSource
+    segment: ParsedSegment
+    deliver: Callable[[Digest], None]
+    future: Future[Digested] | None = None
+    digested: Digested | None = None
+    choice: BaseChoice | None = None
+    chunks: list[ChunkRecord] = field(default_factory=list)
+    waiting: list[Callable[[Digest], None]] = field(default_factory=list)
+
+    @property
+    def element_width(self) -> int:
+        return self.segment.tensor.dtype.element_width if self.segment.tensor else 1
+
+    @property
+    def chunk_nbytes(self) -> int:
+        return CHUNK_NBYTES // self.element_width * self.element_width
+
+    @property
+    def window_nbytes(self) -> int:
+        return self.segment.nbytes if self.segment.nbytes <= KEEP_NBYTES else CHUNK_NBYTES
+
+
+class _Scratch(threading.local):
+    """One reused chunk buffer a thread, so that fresh pages are not touched again and again."""
+
+    def __init__(self) -> None:
+        self.raw = bytearray(CHUNK_NBYTES)
+        self.decoded = bytearray(CHUNK_NBYTES)
+
+
+_scratch = _Scratch()
+
+
+class Ingest:
+    """The pipeline of one transaction. Call from one thread; it uses its own workers.
+
+    Parameters
+    ----------
+    catalog, layout, settings, reader
+        The store's.
+    lease
+        The writer's lease; unsealed packs carry its name.
+    search
+        Finds bases.
+    progress
+        Told the bytes done.
+    workers
+        Threads that digest and code.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        layout: Layout,
+        settings: Settings,
+        reader: BlobReader,
+        lease: Lease,
+        search: BaseSearch,
+        progress: Progress,
+        workers: int,
+    ) -> None:
+        self._catalog = catalog
+        self._layout = layout
+        self._settings = settings
+        self._hasher = settings.hasher
+        self._reader = reader
+        self._lease = lease
+        self._search = search
+        self._progress = progress
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tensorhub-ingest")
+        self._max_coding = 4 * workers  # chunks in flight: two a worker keep both busy, two more hide the writing
+        self._digesting: deque[_Job] = deque()
+        self._digesting_nbytes = 0
+        self._coding: deque[tuple[_Job, Future[_Coded]]] = deque()
+        self._in_flight: dict[Digest, _Job] = {}
+        self._pending: dict[Digest, BlobRecord] = {}
+        self._writer: PackWriter | None = None
+        self._token = Digest(bytes(DIGEST_NBYTES))
+        self._sealed: dict[Digest, Digest] = {}
+        self.totals = IngestTotals()
+
+    # -- feeding ----------------------------------------------------------------------------------------------
+
+    def submit(self, source: ByteSource, segment: ParsedSegment, deliver: Callable[[Digest], None]) -> None:
+        """Put a segment on its way; may work off earlier ones first.
+
+        Parameters
+        ----------
+        source
+            Where the bytes are; must stay open until ``deliver`` is called.
+        segment
+            Which of them.
+        deliver
+            Called in this thread, once, with the segment's digest.
+        """
+        self.totals.added_nbytes += segment.nbytes
+        if not segment.nbytes:
+            deliver(self._hasher.digest(b""))
+            return
+        job = _Job(source, segment, deliver)
+        job.future = self._pool.submit(digest_segment, self._hasher, source, segment, job.chunk_nbytes)
+        self._digesting.append(job)
+        self._digesting_nbytes += job.window_nbytes
+        while self._digesting_nbytes > WINDOW_NBYTES or len(self._digesting) > WINDOW_JOBS:
+            self._advance()
+
+    def drain(self) -> None:
+        """Work off everything submitted."""
+        while self._digesting:
+            self._advance()
+        while self._coding:
+            self._collect()
+
+    def writer(self) -> PackWriter:
+        """Give the pack that is being written, for objects and facts."""
+        if self._writer is None:
+            path = self._lease.temporary_pack()
+            self._writer = PackWriter(self._layout, self._settings.store_id, self._hasher, path)
+            self._token = Digest(secrets.token_bytes(DIGEST_NBYTES))
+            self._reader.pin_pack(self._token, path, self._writer.flush)
+        return self._writer
+
+    def seal(self) -> None:
+        """Seal and index the pack that is being written, if there is one."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        sealed_at_ns = max(time.time_ns(), self._catalog.last_sealed_at_ns() + 1)
+        pack, nbytes = writer.seal(sealed_at_ns)
+        self._sealed[self._token] = pack
+        index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
+        done = [record.digest for record in writer.table.blobs]
+        self._reader.drop_pending(done, ())
+        for digest in done:
+            self._pending.pop(digest, None)
+
+    def close(self) -> None:
+        """Stop the workers and throw away what is not sealed."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
+        self._reader.drop_pending(list(self._pending), [*self._sealed, self._token])
+        self._pending.clear()
+
+    # -- the pipeline -----------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Take the oldest digested segment: known already, or on to coding."""
+        job = self._digesting.popleft()
+        self._digesting_nbytes -= job.window_nbytes
+        if job.future is None:
+            raise InvariantError("ingest job", expected="a running digest", found="none")
+        digested = job.digested = job.future.result()
+        self._add_times(digested.stage_s)
+        twin = self._in_flight.get(digested.digest)
+        if twin is not None:
+            twin.waiting.append(job.deliver)
+            self._progress.advance(job.segment.nbytes)
+            return
+        if digested.digest in self._pending or self._catalog.blob(digested.digest) is not None:
+            self._progress.advance(job.segment.nbytes)
+            job.deliver(digested.digest)
+            return
+        started = time.perf_counter()
+        job.choice = self._search.choose(
+            digested.digest, job.segment, digested.sketch, lambda offset, nbytes: _read_piece(job, offset, nbytes)
+        )
+        self.totals.stage_s["search"] += time.perf_counter() - started
+        self.totals.new_nbytes += job.segment.nbytes
+        self._in_flight[digested.digest] = job
+        for index in range(chunk_count(job.segment.nbytes, job.chunk_nbytes)):
+            self._coding.append((job, self._pool.submit(self._code_chunk, job, index)))
+            while len(self._coding) > self._max_coding:
+                self._collect()
+
+    def _code_chunk(self, job: _Job, index: int) -> _Coded:
+        """Read, code, read back and compare one chunk; runs in a worker."""
+        digested, choice = job.digested, job.choice
+        if digested is None or choice is None:
+            raise InvariantError("ingest job", expected="a digest and a choice", found="none")
+        times = dict.fromkeys(_STAGES, 0.0)
+        at = time.perf_counter()
+        offset = index * job.chunk_nbytes
+        nbytes = min(job.chunk_nbytes, job.segment.nbytes - offset)
+        raw = _read_chunk(job, digested, index, offset, nbytes)
+        at = _lap(times, "read", at)
+        prediction, source = None, None
+        if choice.base is not None and offset < choice.base_nbytes:
+            source = SourceRange(choice.base, offset, min(nbytes, choice.base_nbytes - offset))
+            base = bytearray(source.nbytes) if source.nbytes < nbytes else memoryview(_base_buffer(nbytes))[:nbytes]
+            self._reader.read_into(source.digest, source.offset, base, depth=1)
+            prediction = BasePredictor().predict([base], nbytes, BasePredictor.version, b"")
+        coded, used_prediction = encode_smallest(raw, job.element_width, prediction)
+        coded_checksum = checksum(coded.data)
+        at = _lap(times, "code", at)
+        decoded = memoryview(_scratch.decoded)[:nbytes]
+        context = CodecContext(job.element_width, prediction if used_prediction else None)
+        decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
+        if decoded != raw:
+            raise InvariantError(
+                f"codec {coded.codec_id} on {job.source.name}", expected="the bytes that were coded",
+                found="others after decoding", action="Nothing was stored; please report this with the file.",
+            )
+        _lap(times, "read_back", at)
+        return _Coded(coded, coded_checksum, source if used_prediction else None, times)
+
+    def _collect(self) -> None:
+        """Take the oldest coded chunk and append it to the pack."""
+        job, future = self._coding.popleft()
+        coded = future.result()
+        self._add_times(coded.stage_s)
+        started = time.perf_counter()
+        writer = self.writer()
+        offset = writer.append(coded.chunk.data)
+        if job.digested is None:
+            raise InvariantError("ingest job", expected="a digest", found="none")
+        stored = StoredRange(self._token, offset, len(coded.chunk.data), coded.coded_checksum)
+        job.chunks.append(
+            ChunkRecord(
+                BasePredictor.predictor_id if coded.source else 0,
+                BasePredictor.version,
+                b"",
+                (coded.source,) if coded.source else (),
+                coded.chunk.codec_id,
+                coded.chunk.codec_version,
+                coded.chunk.parameters,
+                False,
+                stored,
+                job.digested.checksums[len(job.chunks)],
+            )
+        )
+        self.totals.stored_nbytes += len(coded.chunk.data)
+        raw_nbytes = min(job.chunk_nbytes, job.segment.nbytes - (len(job.chunks) - 1) * job.chunk_nbytes)
+        if coded.source:
+            self.totals.delta_nbytes += raw_nbytes
+        self._progress.advance(raw_nbytes)
+        if len(job.chunks) == len(job.digested.checksums):
+            self._finish_blob(job, job.digested, writer)
+        if writer.nbytes >= TARGET_NBYTES:
+            self.seal()
+        self.totals.stage_s["write"] += time.perf_counter() - started
+
+    def _finish_blob(self, job: _Job, digested: Digested, writer: PackWriter) -> None:
+        """Make the record of a blob whose chunks are all in packs."""
+        is_delta = any(chunk.is_delta for chunk in job.chunks)
+        record = BlobRecord(
+            digested.digest, job.segment.nbytes, job.element_width, job.chunk_nbytes, 0,
+            job.choice.standalone_nbytes if job.choice and is_delta else 0, None, tuple(job.chunks),
+        )
+        writer.table.blobs.append(self._resolved(record))
+        if digested.sketch is not None:
+            writer.table.facts.append(Fact(FactKind.SKETCH, digested.digest, digested.sketch.to_bytes()))
+        self._pending[digested.digest] = record
+        self._reader.add_pending(record)
+        if job.segment.tensor is not None and not is_delta:
+            self._search.add(digested.digest, job.segment.tensor, job.segment.nbytes, digested.sketch)
+        for base in record.source_digests():
+            self.totals.bases[base] = self.totals.bases.get(base, 0) + 1
+        del self._in_flight[digested.digest]
+        for deliver in (job.deliver, *job.waiting):
+            deliver(digested.digest)
+        job.digested = None
+
+    def _resolved(self, record: BlobRecord) -> BlobRecord:
+        """Replace the tokens of unsealed packs: this one by None, sealed ones by their ids."""
+        packs: dict[Digest | None, Digest | None] = {self._token: None, **self._sealed}
+        return replace(
+            record,
+            chunks=tuple(
+                replace(chunk, stored=replace(chunk.stored, pack=packs[chunk.stored.pack])) for chunk in record.chunks
+            ),
+        )
+
+    def _add_times(self, stage_s: dict[str, float]) -> None:
+        for stage, seconds in stage_s.items():
+            self.totals.stage_s[stage] += seconds
+
+
+_base_local = threading.local()
+
+
+def _base_buffer(nbytes: int) -> bytearray:
+    buffer: bytearray | None = getattr(_base_local, "buffer", None)
+    if buffer is None or len(buffer) < nbytes:
+        buffer = _base_local.buffer = bytearray(max(nbytes, CHUNK_NBYTES))
+    return buffer
+
+
+def _lap(times: dict[str, float], stage: str, since: float) -> float:
+    now = time.perf_counter()
+    times[stage] += now - since
+    return now
+
+
+def _read_piece(job: _Job, offset: int, nbytes: int) -> memoryview:
+    """Give some bytes of a segment, for a trial."""
+    if job.digested is not None and job.digested.kept is not None:
+        return memoryview(job.digested.kept)[offset : offset + nbytes]
+    piece = bytearray(nbytes)
+    job.source.read_into(job.segment.start + offset, piece)
+    return memoryview(piece)
+
+
+def _read_chunk(job: _Job, digested: Digested, index: int, offset: int, nbytes: int) -> memoryview:
+    """Give a chunk's raw bytes; checked to be those that were digested."""
+    if digested.kept is not None:
+        return memoryview(digested.kept)[offset : offset + nbytes]
+    raw = memoryview(_scratch.raw)[:nbytes]
+    job.source.read_into(job.segment.start + offset, raw)
+    if checksum(raw) != digested.checksums[index]:
+        raise SourceChangedError(
+            job.source.name, expected="the bytes that were there a moment ago", found="others", path=job.source.name,
+            offset=job.segment.start + offset, action="Add the file again when nothing writes to it.",
+        )
+    return raw
+
+
+def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, chunk_nbytes: int) -> Digested:
+    """Read a segment once: digest, checksum of each chunk, and sketch where it has one.
+
+    Returns
+    -------
+    Digested
+        With the bytes themselves where they are few enough to be kept.
+    """
+    times = dict.fromkeys(_STAGES, 0.0)
+    kept = bytearray(segment.nbytes) if segment.nbytes <= KEEP_NBYTES else None
+    builder = None
+    if segment.tensor is not None and segment.nbytes >= SKETCH_MIN_NBYTES:
+        width, nrows, row_nelems = sketch_geometry(segment.tensor)
+        if width in (1, 2, 4, 8):
+            builder = SketchBuilder(width, nrows, row_nelems)
+    state = hasher.start()
+    checksums: list[int] = []
+    at = time.perf_counter()
+    for offset in range(0, segment.nbytes, chunk_nbytes):
+        nbytes = min(chunk_nbytes, segment.nbytes - offset)
+        view = memoryview(kept if kept is not None else _scratch.raw)
+        chunk = view[offset : offset + nbytes] if kept is not None else view[:nbytes]
+        source.read_into(segment.start + offset, chunk)
+        at = _lap(times, "read", at)
+        state.update(chunk)
+        checksums.append(checksum(chunk))
+        at = _lap(times, "digest", at)
+        if builder is not None:
+            builder.update(offset, chunk)
+            at = _lap(times, "sketch", at)
+    sketch = builder.finish() if builder is not None else None
+    return Digested(hasher.finish(state), checksums, sketch, kept, times)

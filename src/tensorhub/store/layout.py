@@ -1,0 +1,243 @@
+"""The store on disk: which path holds what, and the settings fixed at creation.
+
+Duty: paths, ``hub.json``, durable small writes. Not its duty: what the files mean.
+Invariants: ``hub.json`` is written once; a reader refuses values that it does not know; every file that
+counts appears by rename after ``fsync``. Specified in ``docs/format.md``, section 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import platformdirs
+
+from tensorhub.errors import (
+    AlreadyExistsError,
+    CorruptIndexError,
+    StoreNotFoundError,
+    UnsupportedVersionError,
+    from_os_error,
+)
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
+from tensorhub.store.hashing import Hasher
+
+FORMAT_VERSION = 1
+STORE_ID_NBYTES = 16
+_DIGESTS = ("blake3", "blake3-keyed")
+_SAFE = "._-"  # beside letters and digits; everything else is percent-encoded in file names
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``hub.json`` fixes at creation.
+
+    Attributes
+    ----------
+    store_id
+        16 random bytes; packs carry it.
+    key
+        Digest key, or None for plain BLAKE3.
+    """
+
+    store_id: bytes
+    key: bytes | None
+
+    @property
+    def hasher(self) -> Hasher:
+        """The store's hasher."""
+        return Hasher(self.key)
+
+
+class Layout:
+    """Paths inside one hub directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.hub_json = root / "hub.json"
+        self.packs = root / "packs"
+        self.temporary = root / "packs" / "tmp"
+        self.refs = root / "refs"
+        self.leases = root / "leases"
+        self.state = root / "state.sqlite"
+
+    def pack(self, pack: Digest) -> Path:
+        """Where a sealed pack lies."""
+        return self.packs / pack.hex[:2] / f"{pack.hex}.pack"
+
+    def list_packs(self) -> dict[Digest, Path]:
+        """Every sealed pack present."""
+        found: dict[Digest, Path] = {}
+        try:
+            for folder in os.scandir(self.packs):
+                if len(folder.name) != 2 or not folder.is_dir():
+                    continue
+                for entry in os.scandir(folder.path):
+                    stem, dot, suffix = entry.name.partition(".")
+                    if dot and suffix == "pack" and len(stem) == 64:
+                        found[Digest.parse(stem)] = Path(entry.path)
+        except OSError as error:
+            raise from_os_error(error, f"listing {self.packs}") from error
+        return found
+
+    def repository(self, repository: RepositoryId) -> Path:
+        """Folder of a repository's refs."""
+        return self.refs / repository.repo_type.value / quote(repository.repo_id, safe=_SAFE)
+
+    def ref(self, repository: RepositoryId, ref: RefName) -> Path:
+        """File of a ref."""
+        return self.repository(repository) / ref.kind.value / encode_name(ref.name)
+
+
+def encode_name(name: str) -> str:
+    """Percent-encode a ref name into one file name that never collides, begins with a dot, or is a temp file."""
+    encoded = quote(name, safe=_SAFE)
+    return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
+
+
+def decode_ref(kind: str, file_name: str) -> RefName:
+    """Undo :func:`encode_name`."""
+    return RefName(RefKind(kind), unquote(file_name))
+
+
+def decode_repository(repo_type: str, folder_name: str) -> RepositoryId:
+    """Undo the folder naming of :meth:`Layout.repository`."""
+    return RepositoryId(RepoType(repo_type), unquote(folder_name))
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a small file as a whole: sibling temp file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise from_os_error(error, f"writing {path}") from error
+
+
+def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
+    """Make an empty store.
+
+    Raises
+    ------
+    AlreadyExistsError
+        The folder holds a store, or anything else.
+    BackendError
+        The folder cannot be made.
+    """
+    layout = Layout(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        present = [name for name in os.listdir(root) if name not in (".", "..")]
+        if "hub.json" in present:
+            raise AlreadyExistsError(
+                f"store {root}", expected="an empty folder", found="a store", path=str(root),
+                action="Use it as it is, or choose another folder.",
+            )
+        if set(present) - {"packs", "refs", "leases"}:
+            raise AlreadyExistsError(
+                f"folder {root}", expected="an empty folder", found=f"{len(present)} entries", path=str(root),
+                action="Choose an empty or a new folder for the store.",
+            )
+        for folder in (layout.packs, layout.temporary, layout.refs, layout.leases):
+            folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, f"creating the store {root}") from error
+    settings = Settings(secrets.token_bytes(STORE_ID_NBYTES), secrets.token_bytes(32) if is_keyed else None)
+    document: dict[str, Any] = {
+        "format": "tensorhub",
+        "format_version": FORMAT_VERSION,
+        "store_id": settings.store_id.hex(),
+        "digest": _DIGESTS[1] if is_keyed else _DIGESTS[0],
+        "cipher": "none",
+    }
+    if settings.key is not None:
+        document["digest_key"] = settings.key.hex()
+    write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode())
+    return layout, settings
+
+
+def open_layout(root: Path) -> tuple[Layout, Settings]:
+    """Find a store and read its settings.
+
+    Raises
+    ------
+    StoreNotFoundError
+        There is no ``hub.json``.
+    CorruptIndexError
+        It cannot be parsed.
+    UnsupportedVersionError
+        A newer version wrote the store, or it uses a digest or cipher that is not known here.
+    """
+    layout = Layout(root)
+    try:
+        text = layout.hub_json.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreNotFoundError(
+            f"store {root}", expected="a folder with a hub.json", found="none", path=str(root),
+            action="Make one with `tensorhub init`, or point --store or TENSORHUB_STORE at one.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise _broken_settings(layout, str(error)) from error
+    except OSError as error:
+        raise from_os_error(error, f"opening the store {root}") from error
+    try:
+        document = json.loads(text)
+        version = document["format_version"]
+        if document["format"] != "tensorhub" or not isinstance(version, int):
+            raise _broken_settings(layout, "another format")
+        if version > FORMAT_VERSION:
+            raise UnsupportedVersionError(
+                f"store {root}", expected=f"format version {FORMAT_VERSION} or older", found=str(version),
+                path=str(root), action="Upgrade TensorHub to read this store.",
+            )
+        if document["digest"] not in _DIGESTS or document["cipher"] != "none":
+            raise UnsupportedVersionError(
+                f"store {root}", expected=f"digest {' or '.join(_DIGESTS)} and cipher none", path=str(root),
+                found=f"digest {document['digest']} and cipher {document['cipher']}",
+                action="Upgrade TensorHub to read this store.",
+            )
+        key = bytes.fromhex(document["digest_key"]) if document["digest"] == _DIGESTS[1] else None
+        settings = Settings(bytes.fromhex(document["store_id"]), key)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, UnsupportedVersionError):
+            raise
+        raise _broken_settings(layout, f"{type(error).__name__}: {error}") from error
+    if len(settings.store_id) != STORE_ID_NBYTES or (key is not None and len(key) != 32):
+        raise _broken_settings(layout, "a store id or key of another length")
+    return layout, settings
+
+
+def _broken_settings(layout: Layout, found: str) -> CorruptIndexError:
+    return CorruptIndexError(
+        f"settings {layout.hub_json}", expected="the hub.json that `tensorhub init` wrote", found=found,
+        path=str(layout.hub_json),
+        action="Restore hub.json from a backup; its format is in docs/format.md, section 2.",
+    )
+
+
+def default_store_path() -> Path:
+    """Where the store lies when nobody says: ``TENSORHUB_STORE``, else the platform's data folder."""
+    configured = os.environ.get("TENSORHUB_STORE")
+    return Path(configured).expanduser() if configured else Path(platformdirs.user_data_dir("tensorhub")) / "store"

@@ -1,0 +1,292 @@
+"""Packs: immutable files of coded chunks with a table of records at the end.
+
+Duty: write a pack (append, seal), read its table and its coded bytes.
+Not its duty: choosing what goes into one, or indexing it.
+Invariants: a pack's name is the BLAKE3 of its bytes; coded bytes start on 16-byte boundaries; a table is
+parsed back and compared before the pack gets its name; a sealed pack never changes.
+Specified in ``docs/format.md``, section 4.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zstandard
+
+from tensorhub.errors import (
+    CorruptPackError,
+    FormatError,
+    InvariantError,
+    MissingBlobError,
+    UnsupportedVersionError,
+    from_os_error,
+)
+from tensorhub.schema.digest import DIGEST_NBYTES, Digest
+from tensorhub.schema.records import CHUNK_ALIGNMENT, BlobRecord, Fact, parse_blob_record, parse_fact
+from tensorhub.schema.wire import RecordReader, RecordWriter
+from tensorhub.store.hashing import Hasher, ObjectKind, checksum
+from tensorhub.store.layout import Layout, fsync_folder
+
+PACK_VERSION = 1
+TARGET_NBYTES = 256 << 20  # design: big enough for object stores and few files, small enough to rewrite
+MAX_TABLE_NBYTES = 1 << 30  # bounds what a hostile footer can make a reader allocate
+_HEAD = struct.Struct("<8sHHI16s")  # magic, version, flags, reserved, store id
+_FOOT = struct.Struct("<QQQQQHHI8s")  # table offset, stored, raw nbytes; checksum; sealed_at_ns; version…
+_MAGIC = b"\x89THPK\r\n\x1a"  # not text: a transfer that rewrites line ends breaks it visibly
+_TAIL_MAGIC = b"\x89THPKEND"
+_TABLE_LEVEL = 3  # records are names and digests; higher levels gain below 1 %
+HEAD_NBYTES, FOOT_NBYTES = _HEAD.size, _FOOT.size
+
+
+@dataclass(slots=True)
+class PackTable:
+    """The records of a pack.
+
+    Attributes
+    ----------
+    references
+        Ids of other packs that blob records here point into.
+    blobs
+        Blob records; a stored range without a pack lies in this one.
+    objects
+        Commits, trees and file records: kind and payload.
+    facts
+        Derived truths.
+    sealed_at_ns
+        When the pack was sealed, nanoseconds since 1970 UTC.
+    """
+
+    references: tuple[Digest, ...] = ()
+    blobs: list[BlobRecord] = field(default_factory=list)
+    objects: list[tuple[ObjectKind, bytes]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    sealed_at_ns: int = 0
+
+    def to_bytes(self) -> bytes:
+        """Serialise; sets ``references`` to what the blob records need."""
+        references: dict[Digest, int] = {}
+        blobs = [record.to_bytes(references) for record in self.blobs]
+        self.references = tuple(references)
+        writer = RecordWriter()
+        writer.varint(len(references))
+        for pack in references:
+            writer.raw(pack.value)
+        writer.varint(len(blobs))
+        for blob in blobs:
+            writer.sized(blob)
+        writer.varint(len(self.objects))
+        for kind, payload in self.objects:
+            writer.varint(kind)
+            writer.sized(payload)
+        writer.varint(len(self.facts))
+        for fact in self.facts:
+            writer.sized(fact.to_bytes())
+        return writer.getvalue()
+
+
+def parse_table(data: bytes, sealed_at_ns: int) -> PackTable:
+    """Parse a pack table.
+
+    Raises
+    ------
+    FormatError
+        The bytes break the layout.
+    """
+    reader = RecordReader(data, "pack table")
+    references = tuple(Digest(reader.raw(DIGEST_NBYTES)) for _ in range(reader.count(item_nbytes=DIGEST_NBYTES)))
+    blobs = [parse_blob_record(reader.sized(), references) for _ in range(reader.count(item_nbytes=38))]
+    objects: list[tuple[ObjectKind, bytes]] = []
+    for _ in range(reader.count(item_nbytes=2)):
+        kind = reader.varint()
+        if kind not in tuple(ObjectKind):
+            raise UnsupportedVersionError("pack table", expected="object kinds 1 to 3", found=str(kind),
+                                          action="Upgrade TensorHub to read this store.")
+        objects.append((ObjectKind(kind), reader.sized()))
+    facts = [parse_fact(reader.sized()) for _ in range(reader.count(item_nbytes=35))]
+    reader.finish()
+    return PackTable(references, blobs, objects, [fact for fact in facts if fact is not None], sealed_at_ns)
+
+
+class PackWriter:
+    """Writes one pack under a temporary name; :meth:`seal` makes it count.
+
+    Not thread-safe: one thread appends. A writer that failed once is dead and must be discarded.
+    """
+
+    def __init__(self, layout: Layout, store_id: bytes, hasher: Hasher, temporary: Path) -> None:
+        self._layout = layout
+        self._hasher = hasher
+        self.path = temporary
+        self.table = PackTable()
+        self._state = hasher.start()
+        self._offset = 0
+        try:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            self._file = temporary.open("xb", buffering=1 << 20)
+        except OSError as error:
+            raise from_os_error(error, f"creating the pack {temporary}") from error
+        self._append(_HEAD.pack(_MAGIC, PACK_VERSION, 0, 0, store_id))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes written so far."""
+        return self._offset
+
+    def _append(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise from_os_error(error, f"writing the pack {self.path}") from error
+        self._state.update(data)
+        self._offset += len(data)
+
+    def append(self, data: bytes) -> int:
+        """Append coded bytes on the next 16-byte boundary and give their offset."""
+        padding = -self._offset % CHUNK_ALIGNMENT
+        if padding:
+            self._append(bytes(padding))
+        offset = self._offset
+        self._append(data)
+        return offset
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system, so that readers of ``path`` see it; any thread may call."""
+        if self._file.closed:
+            return
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise from_os_error(error, f"writing the pack {self.path}") from error
+
+    def seal(self, sealed_at_ns: int) -> tuple[Digest, int]:
+        """Write table and footer, make the pack durable and give it its name.
+
+        Returns
+        -------
+        tuple
+            Pack id and size in bytes.
+        """
+        self.table.sealed_at_ns = sealed_at_ns
+        raw = self.table.to_bytes()
+        if parse_table(raw, sealed_at_ns) != self.table:
+            raise InvariantError("pack table", expected="the table that was written", found="another one",
+                                 action="Please report this with the command that led here.")
+        coded = zstandard.ZstdCompressor(level=_TABLE_LEVEL).compress(raw)
+        offset = self.append(coded)
+        padding = -self._offset % CHUNK_ALIGNMENT
+        if padding:
+            self._append(bytes(padding))
+        self._append(_FOOT.pack(offset, len(coded), len(raw), checksum(coded), sealed_at_ns,
+                                PACK_VERSION, 0, 0, _TAIL_MAGIC))
+        pack = self._hasher.finish(self._state)
+        target = self._layout.pack(pack)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path.replace(target)
+            fsync_folder(target.parent)
+            fsync_folder(self._layout.packs)
+        except OSError as error:
+            raise from_os_error(error, f"sealing the pack {self.path}") from error
+        return pack, self._offset
+
+    def discard(self) -> None:
+        """Throw the unsealed pack away."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class PackFile:
+    """An open pack; positioned reads from any thread. Closes itself when the last user lets go."""
+
+    def __init__(self, path: Path, pack: Digest | None) -> None:
+        self.path = path
+        self.pack = pack
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise MissingBlobError(
+                f"pack {pack.hex if pack else path}", expected="a file in the store", found="none", path=str(path),
+                pack=pack.hex if pack else None,
+                action="Run `tensorhub verify` to see which files need it.",
+            ) from error
+        except OSError as error:
+            raise from_os_error(error, f"opening the pack {path}") from error
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Read exactly ``nbytes`` from ``offset``."""
+        try:
+            data = os.pread(self._descriptor, nbytes, offset)
+        except OSError as error:
+            raise from_os_error(error, f"reading the pack {self.path}") from error
+        if len(data) != nbytes:
+            raise self.corrupt(f"{nbytes} bytes at offset {offset}", f"{len(data)} bytes", offset)
+        return data
+
+    def corrupt(self, expected: str, found: str, offset: int | None = None) -> CorruptPackError:
+        """Make the error that names this pack."""
+        name = self.pack.hex if self.pack else str(self.path)
+        return CorruptPackError(
+            f"pack {name}", expected=expected, found=found, pack=name, path=str(self.path), offset=offset,
+            action="Run `tensorhub verify` to see which files are affected; undamaged files stay readable.",
+        )
+
+    def read_table(self, store_id: bytes | None = None) -> PackTable:
+        """Read and check header, footer and table.
+
+        Raises
+        ------
+        CorruptPackError
+            Any of them is damaged.
+        UnsupportedVersionError
+            A newer version wrote the pack.
+        """
+        size = self.nbytes
+        if size < HEAD_NBYTES + FOOT_NBYTES:
+            raise self.corrupt("a header and a footer", f"{size} bytes")
+        magic, version, flags, _, owner = _HEAD.unpack(self.read(0, HEAD_NBYTES))
+        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, foot_flags, _, tail) = _FOOT.unpack(
+            self.read(size - FOOT_NBYTES, FOOT_NBYTES)
+        )
+        if magic != _MAGIC:
+            raise self.corrupt("the magic of a pack", magic.hex(), 0)
+        if version > PACK_VERSION or flags:
+            raise UnsupportedVersionError(
+                f"pack {self.path}", expected=f"pack version {PACK_VERSION}", found=f"{version} (flags {flags})",
+                path=str(self.path), action="Upgrade TensorHub to read this store.",
+            )
+        if tail != _TAIL_MAGIC or foot_version != version or foot_flags:
+            raise self.corrupt("the footer of a pack", tail.hex(), size - FOOT_NBYTES)
+        if store_id is not None and owner != store_id:
+            raise self.corrupt(f"a pack of store {store_id.hex()}", owner.hex(), 16)
+        if offset < HEAD_NBYTES or offset + stored > size - FOOT_NBYTES or raw_nbytes > MAX_TABLE_NBYTES:
+            raise self.corrupt("a table inside the pack", f"{stored} bytes at {offset}", offset)
+        coded = self.read(offset, stored)
+        if checksum(coded) != coded_checksum:
+            raise self.corrupt("the checksum of the table", "another one", offset)
+        try:
+            if zstandard.frame_content_size(coded) != raw_nbytes:
+                raise self.corrupt(f"a table of {raw_nbytes} bytes", "another size", offset)
+            raw = zstandard.ZstdDecompressor().decompress(coded, max_output_size=raw_nbytes)
+            return parse_table(raw, sealed_at_ns)
+        except zstandard.ZstdError as error:
+            raise self.corrupt("a table that decodes", str(error), offset) from error
+        except UnsupportedVersionError:
+            raise
+        except FormatError as error:
+            raise self.corrupt("a table that parses", str(error), offset) from error

@@ -1,0 +1,113 @@
+"""Places: which repositories hold a blob.
+
+Duty: keep and answer the way from blobs back to repositories. Not its duty: liveness; a place is recorded
+just before a ref moves and may for a moment name a tree that did not make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import delete, insert, select
+
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RepositoryId, RepoType
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store.catalog import Catalog
+from tensorhub.store.refs import RefStore
+from tensorhub.store.snapshots import Snapshots
+
+
+def record_places(catalog: Catalog, repository: RepositoryId, tree: Digest) -> None:
+    """Say that a repository is about to hold a tree."""
+    columns = schema.stored_object.c
+    with catalog.write() as connection:
+        tree_id = connection.execute(select(columns.id).where(columns.digest == tree.value)).scalar_one()
+        connection.execute(
+            insert(schema.repository_tree).prefix_with("OR IGNORE"),
+            {"repo_type": repository.repo_type.value, "repo_id": repository.repo_id, "tree": tree_id},
+        )
+
+
+def refresh_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots, repository: RepositoryId) -> None:
+    """Make a repository's places what its refs reach now."""
+    trees = {
+        snapshots.commit(reference.digest).tree.value
+        for reference in snapshots.walk(refs.list(repository).values())
+    }
+    table, columns = schema.repository_tree, schema.stored_object.c
+    with catalog.write() as connection:
+        connection.execute(
+            delete(table).where(table.c.repo_type == repository.repo_type.value, table.c.repo_id == repository.repo_id)
+        )
+        for tree in trees:
+            tree_id = connection.execute(select(columns.id).where(columns.digest == tree)).scalar()
+            if tree_id is not None:
+                connection.execute(
+                    insert(table).prefix_with("OR IGNORE"),
+                    {"repo_type": repository.repo_type.value, "repo_id": repository.repo_id, "tree": tree_id},
+                )
+
+
+class Places:
+    """Answers where blobs occur."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def repositories(self, digests: Iterable[Digest]) -> dict[Digest, list[RepositoryId]]:
+        """Give the repositories that hold each blob, in the order in which they got it."""
+        found: dict[Digest, list[RepositoryId]] = {}
+        values = [digest.value for digest in digests]
+        blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
+        query = (
+            select(blob.c.digest, place.c.repo_type, place.c.repo_id)
+            .join(segment, segment.c.blob == blob.c.id)
+            .join(entry, entry.c.file == segment.c.file)
+            .join(place, place.c.tree == entry.c.tree)
+            .order_by(place.c.tree, place.c.repo_id)
+            .distinct()
+        )
+        with self._catalog.read() as connection:
+            for start in range(0, len(values), 500):
+                for row in connection.execute(query.where(blob.c.digest.in_(values[start : start + 500]))):
+                    repository = RepositoryId(RepoType(row[1]), row[2])
+                    known = found.setdefault(Digest(row[0]), [])
+                    if repository not in known:
+                        known.append(repository)
+        return found
+
+    def count_by_repository(
+        self, blobs: Mapping[Digest, int], *, prefer_other_than: RepositoryId | None = None
+    ) -> dict[str, int]:
+        """Add up counts of blobs by the first repository that holds each, largest first."""
+        homes = self.repositories(blobs)
+        totals: dict[str, int] = {}
+        for digest, count in blobs.items():
+            options = homes.get(digest, [])
+            home = next((item for item in options if item != prefer_other_than), options[0] if options else None)
+            name = str(home) if home else "(content without a repository)"
+            totals[name] = totals.get(name, 0) + count
+        return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+    def files(self, digest: Digest) -> list[tuple[RepositoryId, Digest, Digest]]:
+        """Give repository, tree and file record of every place of one blob."""
+        blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
+        tree, file = schema.stored_object.alias(), schema.stored_object.alias()
+        query = (
+            select(place.c.repo_type, place.c.repo_id, tree.c.digest, file.c.digest)
+            .select_from(blob)
+            .join(segment, segment.c.blob == blob.c.id)
+            .join(entry, entry.c.file == segment.c.file)
+            .join(place, place.c.tree == entry.c.tree)
+            .join(tree, tree.c.id == entry.c.tree)
+            .join(file, file.c.id == entry.c.file)
+            .where(blob.c.digest == digest.value)
+            .order_by(place.c.tree)
+            .distinct()
+        )
+        with self._catalog.read() as connection:
+            return [
+                (RepositoryId(RepoType(row[0]), row[1]), Digest(row[2]), Digest(row[3]))
+                for row in connection.execute(query)
+            ]

@@ -1,0 +1,156 @@
+"""Refs: names that point at commits, one small file each.
+
+Duty: read, list, compare-and-swap, delete. Not its duty: whether the commit exists.
+Invariants: a ref changes only under the store lock, by atomic rename; its file holds
+``<commit id> <commit digest>`` and a newline. Specified in ``docs/format.md``, section 9.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tensorhub.errors import CorruptIndexError, InvalidRecordError, RevisionMovedError, from_os_error
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType, is_commit_id
+from tensorhub.schema.records import CommitReference
+from tensorhub.store.layout import Layout, decode_ref, decode_repository, fsync_folder, write_durably
+
+
+class RefStore:
+    """The refs of one store; stateless, so every answer is what the disk says now."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def find_repository(self, repository: RepositoryId) -> RepositoryId | None:
+        """Give the repository as it is written in the store, compared without case; None if there is none."""
+        if self._layout.repository(repository).is_dir():
+            return repository
+        return next((other for other in self.repositories(repository.repo_type) if other.key == repository.key), None)
+
+    def create_repository(self, repository: RepositoryId) -> RepositoryId:
+        """Make a repository, empty until a ref is written; an existing one is left as it is."""
+        existing = self.find_repository(repository)
+        if existing is not None:
+            return existing
+        folder = self._layout.repository(repository)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fsync_folder(folder.parent)
+        except OSError as error:
+            raise from_os_error(error, f"creating the repository {repository}") from error
+        return repository
+
+    def repositories(self, repo_type: RepoType | None = None) -> list[RepositoryId]:
+        """List repositories, ordered by type and id."""
+        found: list[RepositoryId] = []
+        for kind in RepoType if repo_type is None else (repo_type,):
+            found.extend(decode_repository(kind.value, name) for name in _names(self._layout.refs / kind.value))
+        return sorted(found, key=lambda repository: (repository.repo_type.value, *repository.key))
+
+    def read(self, repository: RepositoryId, ref: RefName) -> CommitReference | None:
+        """Read a ref; None if it does not exist.
+
+        Raises
+        ------
+        CorruptIndexError
+            The file does not hold a ref.
+        """
+        path = self._layout.ref(repository, ref)
+        try:
+            text = path.read_text("ascii")
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise _corrupt(path, str(error)) from error
+        except OSError as error:
+            raise from_os_error(error, f"reading the ref {ref} of {repository}") from error
+        commit_id, _, digest = text.removesuffix("\n").partition(" ")
+        if not is_commit_id(commit_id):
+            raise _corrupt(path, text[:80])
+        try:
+            return CommitReference(commit_id, Digest.parse(digest))
+        except InvalidRecordError as error:
+            raise _corrupt(path, text[:80]) from error
+
+    def list(self, repository: RepositoryId) -> dict[RefName, CommitReference]:
+        """Read every ref of a repository, ordered by kind and name."""
+        found: dict[RefName, CommitReference] = {}
+        folder = self._layout.repository(repository)
+        for kind in RefKind:
+            for name in sorted(_names(folder / kind.value)):
+                ref = decode_ref(kind.value, name)
+                reference = self.read(repository, ref)
+                if reference is not None:
+                    found[ref] = reference
+        return found
+
+    def all(self) -> Iterator[tuple[RepositoryId, RefName, CommitReference]]:
+        """Read every ref of the store."""
+        for repository in self.repositories():
+            for ref, reference in self.list(repository).items():
+                yield repository, ref, reference
+
+    def swap(
+        self, repository: RepositoryId, ref: RefName, expected: CommitReference | None, new: CommitReference
+    ) -> None:
+        """Move a ref, if it still points where the caller thinks. Call under the store lock.
+
+        Raises
+        ------
+        RevisionMovedError
+            Another writer moved it first.
+        """
+        present = self.read(repository, ref)
+        if present != expected:
+            raise RevisionMovedError(
+                f"{repository} {ref}",
+                expected=expected.commit_id if expected else "no such ref yet",
+                found=present.commit_id if present else "no ref",
+                action="Look at the new commit, then add again.",
+            )
+        path = self._layout.ref(repository, ref)
+        write_durably(path, f"{new.commit_id} {new.digest}\n".encode("ascii"))
+        for folder in (path.parent.parent, path.parent.parent.parent):
+            fsync_folder(folder)
+
+    def delete(self, repository: RepositoryId, ref: RefName) -> None:
+        """Remove a ref. Call under the store lock."""
+        path = self._layout.ref(repository, ref)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                fsync_folder(path.parent)
+        except OSError as error:
+            raise from_os_error(error, f"removing the ref {ref} of {repository}") from error
+
+    def delete_repository(self, repository: RepositoryId) -> None:
+        """Remove a repository and all of its refs. Call under the store lock."""
+        folder = self._layout.repository(repository)
+        try:
+            doomed = folder.with_name(f".{folder.name[:200]}.deleted")  # one rename, so that no half stays visible
+            shutil.rmtree(doomed, ignore_errors=True)
+            folder.rename(doomed)
+            fsync_folder(folder.parent)
+            shutil.rmtree(doomed)
+        except OSError as error:
+            raise from_os_error(error, f"removing the repository {repository}") from error
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise from_os_error(error, f"listing {folder}") from error
+
+
+def _corrupt(path: Path, found: str) -> CorruptIndexError:
+    return CorruptIndexError(
+        f"ref file {path}", expected="a commit id and a commit digest", found=repr(found), path=str(path),
+        action="Restore the file from a backup, or remove it and add the revision again.",
+    )

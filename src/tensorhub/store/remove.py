@@ -1,0 +1,108 @@
+"""Removing: refs, histories, repositories.
+
+Duty: move or delete refs under the lock; say what that frees. Not its duty: freeing it (``gc``).
+Invariants: removing touches refs only; what anything else reaches, or leans on, stays for good.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tensorhub.errors import RevisionNotFoundError
+from tensorhub.schema.names import RefName, RepositoryId
+from tensorhub.schema.records import Commit, CommitReference
+from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.leases import store_lock
+from tensorhub.store.liveness import blobs_of_files, coded_nbytes, find_live, refs_without, sources_of
+from tensorhub.store.places import refresh_places
+from tensorhub.store.values import RemoveResult
+
+if TYPE_CHECKING:
+    from tensorhub.store.store import Store
+
+
+def _estimate(
+    store: Store, repository: RepositoryId, removed: tuple[str, ...], gone: list[CommitReference],
+    kept: list[CommitReference], *, is_dry_run: bool,
+) -> RemoveResult:
+    before, after = find_live(store, gone), find_live(store, kept)
+    doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on
+    stay = before.blobs - doomed
+    return RemoveResult(str(repository), removed, coded_nbytes(store, doomed), coded_nbytes(store, stay), is_dry_run)
+
+
+def _present(store: Store, repository: RepositoryId, ref: RefName) -> CommitReference:
+    reference = store.ref_store.read(repository, ref)
+    if reference is None:
+        raise RevisionNotFoundError(
+            f"{ref} of {repository}", expected="an existing ref", found="none",
+            action=f"See `tensorhub show {repository}` for its refs.",
+        )
+    return reference
+
+
+def delete_ref(store: Store, repository: RepositoryId, ref: RefName, *, is_dry_run: bool) -> RemoveResult:
+    """Remove one ref; see :meth:`tensorhub.Store.delete_ref`."""
+    reference = _present(store, repository, ref)
+    kept = refs_without(store, repository, ref)
+    result = _estimate(store, repository, (str(ref),), [reference], kept, is_dry_run=is_dry_run)
+    if not is_dry_run:
+        with store_lock(store.layout):
+            store.ref_store.delete(repository, ref)
+            refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+    return result
+
+
+def delete_repository(store: Store, repository: RepositoryId, *, is_dry_run: bool) -> RemoveResult:
+    """Remove a repository; see :meth:`tensorhub.Store.delete_repository`."""
+    refs = store.ref_store.list(repository)
+    kept = refs_without(store, repository)
+    removed = tuple(str(ref) for ref in refs)
+    result = _estimate(store, repository, removed, list(refs.values()), kept, is_dry_run=is_dry_run)
+    if not is_dry_run:
+        with store_lock(store.layout):
+            store.ref_store.delete_repository(repository)
+            refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+    return result
+
+
+def squash(
+    store: Store, repository: RepositoryId, ref: RefName, *, message: str, is_dry_run: bool
+) -> RemoveResult:
+    """Drop a ref's history; see :meth:`tensorhub.Store.squash`."""
+    reference = _present(store, repository, ref)
+    commit = store.snapshots.commit(reference.digest)
+    others = refs_without(store, repository, ref)
+    alone = CommitReference(reference.commit_id, reference.digest)
+    history = [item for item in store.snapshots.walk([alone]) if item.digest != alone.digest]
+    after = find_live(store, others)
+    mine = store.snapshots.tree(commit.tree)
+    before = find_live(store, [reference])
+    from_tree = blobs_of_files(store, {entry.file for entry in mine.entries})
+    from_tree |= sources_of(store, from_tree)
+    doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on - from_tree
+    removed = tuple(item.commit_id for item in history)
+    result = RemoveResult(str(repository), removed, coded_nbytes(store, doomed),
+                          coded_nbytes(store, before.blobs - doomed), is_dry_run)
+    if is_dry_run or not commit.parents:
+        return result
+    _replace_history(store, repository, ref, reference, commit, message)
+    return result
+
+
+def _replace_history(
+    store: Store, repository: RepositoryId, ref: RefName, reference: CommitReference, commit: Commit, message: str
+) -> None:
+    title, _, rest = message.strip().partition("\n")
+    squashed = Commit(
+        commit.tree, (), commit.author, time.time_ns() // 1_000_000, title or commit.title,
+        rest.strip() if message else commit.message, commit.is_partial,
+    )
+    with store.begin_commit(repository, revision=str(ref)) as transaction:
+        digest = transaction.put_object(ObjectKind.COMMIT, squashed.to_bytes())
+        transaction.seal()
+    with store_lock(store.layout):
+        new = CommitReference(squashed.commit_id(digest), digest)
+        store.ref_store.swap(repository, ref, reference, new)
+        refresh_places(store.catalog, store.ref_store, store.snapshots, repository)

@@ -1,0 +1,318 @@
+"""Snapshots: from a repository and a revision to commits, trees and file records.
+
+Duty: resolve revisions, walk history, read trees and file records. Not its duty: reading content.
+Invariants: a revision is looked for only among what the repository's own refs reach.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select, text
+
+from tensorhub.errors import (
+    FileEntryNotFoundError,
+    FormatError,
+    IntegrityError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    StoreLockedError,
+)
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref, parse_repository
+from tensorhub.schema.records import (
+    Commit,
+    CommitReference,
+    FileRecord,
+    Tree,
+    TreeEntry,
+    parse_commit,
+    parse_file_record,
+    parse_tree,
+)
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store.catalog import Catalog
+from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.refs import RefStore
+
+Record = TypeVar("Record")
+
+_CACHE = 256  # parsed trees and file records kept; the largest (100,000 tensors) takes some 50 MB, so few
+_CACHE_ITEMS = 200_000  # entries or segments in the cached ones together
+_MIN_PREFIX = 7  # as git abbreviates
+
+
+def as_repository(repository: str | RepositoryId) -> RepositoryId:
+    """Take ``owner/name``, ``datasets/owner/name`` or an id."""
+    if isinstance(repository, RepositoryId):
+        return repository
+    for prefix, repo_type in (("models/", "model"), ("datasets/", "dataset"), ("spaces/", "space")):
+        if repository.startswith(prefix) and repository.count("/") == 2:
+            return parse_repository(repository.removeprefix(prefix), repo_type)
+    return parse_repository(repository)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All files of a repository at one commit."""
+
+    repository: RepositoryId
+    reference: CommitReference
+    commit: Commit
+    tree: Tree
+    source: Snapshots
+
+    def entry(self, path: str) -> TreeEntry:
+        """Find a path.
+
+        Raises
+        ------
+        FileEntryNotFoundError
+            There is none; for a partial commit the message says that it may only be missing here.
+        """
+        for entry in self.tree.entries:
+            if entry.path == path:
+                return entry
+        raise FileEntryNotFoundError(
+            f"file {path!r} in {self.repository}@{self.reference.commit_id[:12]}", expected="an entry of the snapshot",
+            found="none, but the snapshot is partial" if self.commit.is_partial else "none", path=path,
+            action="The file may exist where this was imported from; import it again with that file present."
+            if self.commit.is_partial
+            else "See `tensorhub ls` for the paths.",
+        )
+
+    def record(self, entry: TreeEntry) -> FileRecord:
+        """Read the record of one of its files."""
+        return self.source.file_record(entry.file)
+
+    def blob_digests(self) -> set[Digest]:
+        """Name every blob that its tensors are made of."""
+        return {
+            item.digest for entry in self.tree.entries for item in self.record(entry).segments if item.tensor is not None
+        }
+
+
+class Snapshots:
+    """Finds snapshots in one store.
+
+    Parameters
+    ----------
+    catalog, refs
+        The store's.
+    """
+
+    def __init__(self, catalog: Catalog, refs: RefStore) -> None:
+        self._catalog = catalog
+        self._refs = refs
+        self._cache: OrderedDict[bytes, tuple[object, int]] = OrderedDict()
+        self._cached_items = 0
+        self._lock = threading.Lock()
+
+    def repository(self, repository: str | RepositoryId) -> RepositoryId:
+        """Find a repository, compared without case.
+
+        Raises
+        ------
+        RepositoryNotFoundError
+            The store has none.
+        """
+        asked = as_repository(repository)
+        found = self._refs.find_repository(asked)
+        if found is None:
+            raise RepositoryNotFoundError(
+                f"repository {asked}", expected="one of the store's repositories", found="none",
+                action="See `tensorhub ls`.",
+            )
+        return found
+
+    def resolve(self, repository: str | RepositoryId, revision: str | None = None) -> CommitReference:
+        """Find the commit that a revision means.
+
+        Parameters
+        ----------
+        repository
+            Where.
+        revision
+            Branch, tag, ``refs/…``, or at least seven digits of a commit id; None for ``main``, else for the
+            repository's only ref.
+
+        Raises
+        ------
+        RepositoryNotFoundError, RevisionNotFoundError
+            There is no such thing, or the digits fit several commits.
+        """
+        found = self.repository(repository)
+        refs = self._refs.list(found)
+        if revision is None:
+            default = refs.get(RefName(RefKind.HEADS, "main")) or (next(iter(refs.values())) if len(refs) == 1 else None)
+            if default is not None:
+                return default
+            raise RevisionNotFoundError(
+                f"default revision of {found}", expected="a branch main, or a single ref",
+                found=f"{len(refs)} refs" if refs else "an empty repository",
+                action="Give one with --revision." if refs else "Add something to it first.",
+            )
+        for kind in (None, RefKind.TAGS, RefKind.PR, RefKind.CONVERT):
+            try:
+                ref = parse_ref(revision) if kind is None else parse_ref(f"refs/{kind.value}/{revision}")
+            except FormatError:
+                continue
+            except ValueError:
+                continue
+            if ref in refs:
+                return refs[ref]
+        return self._resolve_commit_id(found, refs, revision)
+
+    def _resolve_commit_id(
+        self, repository: RepositoryId, refs: dict[RefName, CommitReference], revision: str
+    ) -> CommitReference:
+        matches: dict[Digest, CommitReference] = {}
+        is_hex = all(character in "0123456789abcdef" for character in revision)
+        if is_hex and _MIN_PREFIX <= len(revision) <= 40:
+            for reference in self.walk(refs.values()):
+                if reference.commit_id.startswith(revision):
+                    matches[reference.digest] = reference
+                    if len(revision) == 40:
+                        return reference
+        if len(matches) == 1:
+            return next(iter(matches.values()))
+        raise RevisionNotFoundError(
+            f"revision {revision!r} of {repository}", expected="a branch, a tag or a commit id",
+            found=f"{len(matches)} commits that start so" if matches else "none",
+            action=f"See `tensorhub show {repository}` for its refs.",
+        )
+
+    def snapshot(self, repository: str | RepositoryId, revision: str | None = None) -> Snapshot:
+        """Open all files of a repository at a revision."""
+        found = self.repository(repository)
+        return self.open(found, self.resolve(found, revision))
+
+    def open(self, repository: RepositoryId, reference: CommitReference) -> Snapshot:
+        """Open all files of a repository at a commit."""
+        commit = self.commit(reference.digest)
+        return Snapshot(repository, reference, commit, self.tree(commit.tree), self)
+
+    # -- history ------------------------------------------------------------------------------------------------
+
+    def walk(self, starts: Iterable[CommitReference]) -> Iterator[CommitReference]:
+        """Yield every commit that some commits reach through parents, each once, starts first.
+
+        Parameters
+        ----------
+        starts
+            Where to begin.
+        """
+        waiting = list(starts)
+        seen: set[Digest] = set()
+        position = 0
+        while position < len(waiting):
+            reference = waiting[position]
+            position += 1
+            if reference.digest in seen:
+                continue
+            seen.add(reference.digest)
+            yield reference
+            waiting.extend(self.commit(reference.digest).parents)
+
+    # -- objects ------------------------------------------------------------------------------------------------
+
+    def commit(self, digest: Digest) -> Commit:
+        """Read a commit."""
+        return self._parsed(digest, ObjectKind.COMMIT, parse_commit, lambda _: 1)
+
+    def tree(self, digest: Digest) -> Tree:
+        """Read a tree."""
+        return self._parsed(digest, ObjectKind.TREE, parse_tree, lambda tree: len(tree.entries))
+
+    def tree_of(self, reference: CommitReference) -> Tree:
+        """Read the tree of a commit."""
+        return self.tree(self.commit(reference.digest).tree)
+
+    def file_record(self, digest: Digest) -> FileRecord:
+        """Read a file record."""
+        return self._parsed(digest, ObjectKind.FILE, parse_file_record, lambda record: len(record.segments))
+
+    def _parsed(
+        self, digest: Digest, kind: ObjectKind, parse: Callable[[bytes], Record], items: Callable[[Record], int]
+    ) -> Record:
+        with self._lock:
+            present = self._cache.get(digest.value)
+            if present is not None:
+                return present[0]  # type: ignore[return-value]
+        try:
+            value = parse(self._catalog.object(digest, kind).payload)
+        except FormatError as error:
+            raise IntegrityError(
+                f"{kind.name.lower()} object {digest}", expected="a record that parses", found=str(error),
+                digest=str(digest), action="Run `tensorhub verify --rebuild-catalog`.",
+            ) from error
+        count = items(value) + 1
+        with self._lock:
+            if digest.value not in self._cache:
+                self._cache[digest.value] = (value, count)
+                self._cached_items += count
+            while len(self._cache) > 1 and (len(self._cache) > _CACHE or self._cached_items > _CACHE_ITEMS):
+                self._cached_items -= self._cache.popitem(last=False)[1][1]
+        return value
+
+    # -- questions about whole trees ------------------------------------------------------------------------------
+
+    def file_sizes(self, digests: list[Digest]) -> dict[Digest, tuple[int, int]]:
+        """Give size in bytes and number of tensors of many files, without reading their records."""
+        columns = schema.stored_object.c
+        found: dict[Digest, tuple[int, int]] = {}
+        values = [digest.value for digest in digests]
+        with self._catalog.read() as connection:
+            for start in range(0, len(values), 500):
+                query = select(columns.digest, columns.nbytes, columns.tensors).where(
+                    columns.digest.in_(values[start : start + 500]), columns.kind == int(ObjectKind.FILE)
+                )
+                found.update({Digest(row[0]): (row[1], row[2]) for row in connection.execute(query)})
+        return found
+
+    def tree_totals(self, tree: Digest) -> tuple[int, int, int]:
+        """Count files, tensors and bytes of a tree."""
+        entries = self.tree(tree).entries
+        sizes = self.file_sizes([entry.file for entry in entries])
+        known = [sizes[entry.file] for entry in entries if entry.file in sizes]
+        return len(entries), sum(item[1] for item in known), sum(item[0] for item in known)
+
+    def check_complete(self, tree: Digest) -> None:
+        """Make sure that everything a tree reaches is in the store; call under the store lock.
+
+        Raises
+        ------
+        StoreLockedError
+            gc removed something in the meantime; the same call will work (retryable).
+        """
+        entries = self.tree(tree).entries
+        if len(self.file_sizes(list({entry.file for entry in entries}))) != len({entry.file for entry in entries}):
+            raise _gone("a file record")
+        with self._catalog.read() as connection:
+            tree_id = connection.execute(
+                select(schema.stored_object.c.id).where(schema.stored_object.c.digest == tree.value)
+            ).scalar()
+            if tree_id is None:
+                raise _gone("the tree")
+            if connection.execute(_MISSING, {"tree": tree_id}).first() is not None:
+                raise _gone("a blob")
+
+
+_MISSING = text(
+    "SELECT 1 FROM tree_entry JOIN segment ON segment.file = tree_entry.file JOIN blob ON blob.id = segment.blob "
+    "LEFT JOIN source ON source.blob = blob.id LEFT JOIN blob AS base ON base.id = source.base "
+    "WHERE tree_entry.tree = :tree AND (blob.pack IS NULL OR (source.base IS NOT NULL AND base.pack IS NULL)) LIMIT 1"
+)
+
+
+def _gone(what: str) -> StoreLockedError:
+    return StoreLockedError(
+        "commit", expected="everything it names in the store", found=f"{what} that gc has just removed",
+        action="Add the same content again; nothing of this commit is visible.",
+    )
+
+

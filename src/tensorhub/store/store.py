@@ -1,0 +1,393 @@
+"""The store: one hub directory, opened.
+
+Duty: the face that callers hold: open, list, read, begin commits, delete. Not its duty: long work on whole
+stores, which are functions beside it (``add``, ``restore``, ``stats``, ``verify``, ``gc`` …).
+Invariants: opening never changes packs or refs. A ``Store`` may be used from many threads; a
+transaction from one.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorhub.errors import (
+    BackendPermissionError,
+    FileEntryNotFoundError,
+    StoreNotFoundError,
+    TensorNotFoundError,
+    UsageError,
+)
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType, parse_ref
+from tensorhub.schema.records import FileMode, TreeEntry
+from tensorhub.schema.tensor import Segment, TensorSpec
+from tensorhub.store.files import open_buffered, read_range
+from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
+from tensorhub.store.numpy_dtypes import to_numpy_dtype
+from tensorhub.store.places import Places, refresh_places
+from tensorhub.store.progress import Progress, Quiet
+from tensorhub.store.read_plan import FileMap
+from tensorhub.store.reader import BlobReader
+from tensorhub.store.refs import RefStore
+from tensorhub.store.remove import delete_ref, delete_repository, squash
+from tensorhub.store.snapshots import Snapshot, Snapshots, as_repository
+from tensorhub.store.sync import open_catalog
+from tensorhub.store.transaction import CommitTransaction
+from tensorhub.store.values import CommitInfo, FileInfo, RefInfo, RemoveResult, RepositoryInfo, TensorInfo
+
+_MODES = {FileMode.FILE: "file", FileMode.EXECUTABLE: "executable", FileMode.SYMLINK: "symlink"}
+
+
+class Store:
+    """An open store. Make one with :meth:`create` or :meth:`open`; close it, or use it as a context manager.
+
+    Attributes
+    ----------
+    path
+        The hub directory.
+    store_id
+        32 hexadecimal digits that tell stores apart.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings) -> None:
+        self.layout = layout
+        self.settings = settings
+        self.catalog = open_catalog(layout, settings)
+        self.ref_store = RefStore(layout)
+        self.snapshots = Snapshots(self.catalog, self.ref_store)
+        self.reader = BlobReader(self.catalog, layout)
+        self.places = Places(self.catalog)
+        if self.catalog.is_new:
+            for repository in self.ref_store.repositories():
+                refresh_places(self.catalog, self.ref_store, self.snapshots, repository)
+
+    @classmethod
+    def create(cls, path: Path | str, *, is_keyed: bool = False) -> Store:
+        """Make an empty store and open it.
+
+        Parameters
+        ----------
+        path
+            A new or empty folder.
+        is_keyed
+            Name blobs by keyed BLAKE3 under a random key, so that digests say nothing to those without it.
+
+        Raises
+        ------
+        AlreadyExistsError
+            The folder is not empty.
+        BackendError
+            It cannot be written.
+        """
+        return cls(*create_layout(Path(path), is_keyed=is_keyed))
+
+    @classmethod
+    def open(cls, path: Path | str, *, create: bool = False) -> Store:
+        """Open a store.
+
+        Parameters
+        ----------
+        path
+            The hub directory.
+        create
+            Make it when there is none.
+
+        Raises
+        ------
+        StoreNotFoundError, UnsupportedVersionError
+            There is no store, or a newer version wrote it.
+        CorruptIndexError
+            ``hub.json`` or the catalogue is damaged.
+        """
+        try:
+            return cls(*open_layout(Path(path)))
+        except StoreNotFoundError:
+            if not create:
+                raise
+        return cls.create(path)
+
+    @property
+    def path(self) -> Path:
+        """The hub directory."""
+        return self.layout.root
+
+    @property
+    def store_id(self) -> str:
+        """The store's id, 32 hexadecimal digits."""
+        return self.settings.store_id.hex()
+
+    def close(self) -> None:
+        """Give files back."""
+        self.reader.forget()
+        self.catalog.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def create_repository(self, repository: str | RepositoryId) -> RepositoryId:
+        """Make an empty repository; gives the existing one as it is written where there is one."""
+        self._check_writable()
+        return self.ref_store.create_repository(as_repository(repository))
+
+    def begin_commit(
+        self,
+        repository: str | RepositoryId,
+        *,
+        revision: str = "main",
+        progress: Progress | None = None,
+        workers: int | None = None,
+    ) -> CommitTransaction:
+        """Begin a commit on top of a ref's present tree.
+
+        Parameters
+        ----------
+        repository
+            Made on ``publish`` if it does not exist.
+        revision
+            The ref that will move; made if it does not exist.
+        progress
+            Told the bytes done.
+        workers
+            Threads that digest and code; by default one per processor.
+
+        Returns
+        -------
+        CommitTransaction
+            A context manager; nothing is visible before its ``publish``.
+        """
+        self._check_writable()
+        asked = as_repository(repository)
+        found = self.ref_store.find_repository(asked) or asked
+        return CommitTransaction(self, found, parse_ref(revision), progress or Quiet(), workers or os.cpu_count() or 1)
+
+    def delete_ref(self, repository: str | RepositoryId, name: str, *, is_dry_run: bool = False) -> RemoveResult:
+        """Remove a ref; its content stays until gc, and for good where something else reaches it.
+
+        Raises
+        ------
+        RepositoryNotFoundError, RevisionNotFoundError
+            There is none.
+        """
+        return delete_ref(self, self.snapshots.repository(repository), parse_ref(name), is_dry_run=is_dry_run)
+
+    def squash(
+        self, repository: str | RepositoryId, name: str = "main", *, message: str = "", is_dry_run: bool = False
+    ) -> RemoveResult:
+        """Drop a ref's history: its present tree becomes a first commit.
+
+        Raises
+        ------
+        RepositoryNotFoundError, RevisionNotFoundError
+            There is none.
+        """
+        found = self.snapshots.repository(repository)
+        return squash(self, found, parse_ref(name), message=message, is_dry_run=is_dry_run)
+
+    def delete_repository(self, repository: str | RepositoryId, *, is_dry_run: bool = False) -> RemoveResult:
+        """Remove a repository with all of its refs; its content stays until gc.
+
+        Raises
+        ------
+        RepositoryNotFoundError
+            There is none.
+        """
+        return delete_repository(self, self.snapshots.repository(repository), is_dry_run=is_dry_run)
+
+    def _check_writable(self) -> None:
+        if not os.access(self.layout.root, os.W_OK):
+            raise BackendPermissionError(
+                f"store {self.path}", expected="a writable folder", found="one that is read-only", path=str(self.path),
+                action="Reading works; to write, remount the disk or change the folder's mode.",
+            )
+
+    # -- listing ------------------------------------------------------------------------------------------------
+
+    def repositories(self, repo_type: str | None = None) -> list[RepositoryInfo]:
+        """List repositories with the size of their default revision."""
+        found: list[RepositoryInfo] = []
+        for repository in self.ref_store.repositories(RepoType(repo_type) if repo_type else None):
+            refs = self.ref_store.list(repository)
+            default = refs.get(RefName(RefKind.HEADS, "main")) or next(iter(refs.values()), None)
+            files, nbytes, date_ms = 0, 0, None
+            if default is not None:
+                commit = self.snapshots.commit(default.digest)
+                files, _, nbytes = self.snapshots.tree_totals(commit.tree)
+                date_ms = commit.date_ms
+            infos = tuple(RefInfo(str(ref), reference.commit_id) for ref, reference in refs.items())
+            found.append(
+                RepositoryInfo(repository.repo_type.value, repository.repo_id, infos, files, nbytes, date_ms)
+            )
+        return found
+
+    def refs(self, repository: str | RepositoryId) -> list[RefInfo]:
+        """List a repository's refs."""
+        refs = self.ref_store.list(self.snapshots.repository(repository))
+        return [RefInfo(str(ref), reference.commit_id) for ref, reference in refs.items()]
+
+    def commits(self, repository: str | RepositoryId, revision: str | None = None) -> list[CommitInfo]:
+        """List a revision's history, newest first."""
+        found: list[CommitInfo] = []
+        for reference in self.snapshots.walk([self.snapshots.resolve(repository, revision)]):
+            commit = self.snapshots.commit(reference.digest)
+            found.append(
+                CommitInfo(
+                    reference.commit_id, tuple(parent.commit_id for parent in commit.parents), commit.author,
+                    commit.date_ms, commit.title, commit.message, commit.is_partial, commit.origin,
+                )
+            )
+        return found
+
+    def resolve(self, repository: str | RepositoryId, revision: str | None = None) -> str:
+        """Give the commit id that a revision means now."""
+        return self.snapshots.resolve(repository, revision).commit_id
+
+    def files(self, repository: str | RepositoryId, revision: str | None = None) -> list[FileInfo]:
+        """List the files of a snapshot."""
+        snapshot = self.snapshots.snapshot(repository, revision)
+        found: list[FileInfo] = []
+        for entry in snapshot.tree.entries:
+            record = snapshot.record(entry)
+            tensors = sum(1 for item in record.segments if item.tensor is not None)
+            found.append(
+                FileInfo(entry.path, _MODES[entry.mode], record.nbytes, record.format_name, tensors, entry.file)
+            )
+        return found
+
+    def tensors(
+        self, repository: str | RepositoryId, revision: str | None = None, *, path: str | None = None
+    ) -> list[TensorInfo]:
+        """List the tensors of a snapshot, or of one of its files, with how each is stored."""
+        snapshot = self.snapshots.snapshot(repository, revision)
+        entries = [snapshot.entry(path)] if path is not None else list(snapshot.tree.entries)
+        found: list[TensorInfo] = []
+        for entry in entries:
+            segments = snapshot.record(entry).segments
+            rows = self.catalog.blobs({item.digest for item in segments if item.tensor is not None})
+            bases = self.catalog.bases([row.blob_id for row in rows.values() if not row.is_self_contained])
+            offset = 0
+            for segment in segments:
+                if segment.tensor is not None:
+                    row = rows.get(segment.digest)
+                    found.append(
+                        TensorInfo(
+                            segment.tensor.name, segment.tensor.dtype.name, segment.tensor.shape, entry.path, offset,
+                            segment.nbytes, row.stored_nbytes if row else 0, segment.digest,
+                            "delta" if row and not row.is_self_contained else "standalone",
+                            bases.get(row.blob_id) if row else None,
+                        )
+                    )
+                offset += segment.nbytes
+        return found
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        repository: str | RepositoryId,
+        path: str,
+        *,
+        revision: str | None = None,
+        offset: int = 0,
+        length: int | None = None,
+    ) -> bytes:
+        """Read a range of a file; cut off at its end.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such repository, revision or file.
+        IntegrityError
+            Something that the range needs is damaged.
+        """
+        if offset < 0 or (length is not None and length < 0):
+            raise UsageError(f"range of {path}", expected="offset and length of at least 0",
+                             found=f"offset {offset}, length {length}", action="Give a range inside the file.")
+        file_map = FileMap(self._record(repository, path, revision)[1].segments)
+        nbytes = max(0, min(file_map.nbytes - offset, file_map.nbytes if length is None else length))
+        out = bytearray(nbytes)
+        read_range(file_map, self.reader, offset, memoryview(out))
+        return bytes(out)
+
+    def open_file(
+        self, repository: str | RepositoryId, path: str, *, revision: str | None = None
+    ) -> io.BufferedReader:
+        """Open a file for reading: seekable, binary; use it from one thread."""
+        entry, record = self._record(repository, path, revision)
+        return open_buffered(record, self.reader, entry.path)
+
+    def read_tensor(
+        self, repository: str | RepositoryId, name: str, *, revision: str | None = None, path: str | None = None
+    ) -> NDArray[Any]:
+        """Read one tensor as a NumPy array of its shape; BF16 and FP8 through ``ml_dtypes``.
+
+        Raises
+        ------
+        TensorNotFoundError
+            No file of the snapshot (or not this one) has a tensor of that name.
+        UnsupportedDTypeError
+            NumPy cannot view its type; use :meth:`read_tensor_bytes`.
+        """
+        spec, segment = self._tensor(repository, name, revision, path)
+        array = np.empty(spec.shape, to_numpy_dtype(spec.dtype))
+        if segment.nbytes:
+            self.reader.read_into(segment.digest, 0, memoryview(array.reshape(-1).view(np.uint8)))
+        return array
+
+    def read_tensor_bytes(
+        self, repository: str | RepositoryId, name: str, *, revision: str | None = None, path: str | None = None
+    ) -> bytes:
+        """Read one tensor's bytes, whatever its type.
+
+        Raises
+        ------
+        TensorNotFoundError
+            No file of the snapshot (or not this one) has a tensor of that name.
+        """
+        _, segment = self._tensor(repository, name, revision, path)
+        out = bytearray(segment.nbytes)
+        if out:
+            self.reader.read_into(segment.digest, 0, out)
+        return bytes(out)
+
+    def _record(self, repository: str | RepositoryId, path: str, revision: str | None) -> tuple[TreeEntry, Any]:
+        snapshot = self.snapshots.snapshot(repository, revision)
+        entry = snapshot.entry(path)
+        if entry.mode is FileMode.SYMLINK:
+            entry = self._follow(snapshot, entry)
+        return entry, snapshot.record(entry)
+
+    def _follow(self, snapshot: Snapshot, entry: TreeEntry) -> TreeEntry:
+        """Find what a symlink of the snapshot points at; links to links are followed a few times."""
+        for _ in range(8):
+            record = snapshot.record(entry)
+            out = bytearray(record.nbytes)
+            read_range(FileMap(record.segments), self.reader, 0, memoryview(out))
+            target = os.path.normpath(str(Path(entry.path).parent / os.fsdecode(bytes(out))))
+            entry = snapshot.entry(target)
+            if entry.mode is not FileMode.SYMLINK:
+                return entry
+        raise FileEntryNotFoundError(f"symlink {entry.path!r}", expected="a file at its end", found="more symlinks",
+                                     path=entry.path, action="Read the target itself.")
+
+    def _tensor(
+        self, repository: str | RepositoryId, name: str, revision: str | None, path: str | None
+    ) -> tuple[TensorSpec, Segment]:
+        snapshot = self.snapshots.snapshot(repository, revision)
+        for entry in [snapshot.entry(path)] if path is not None else snapshot.tree.entries:
+            for segment in snapshot.record(entry).segments:
+                if segment.tensor is not None and segment.tensor.name == name:
+                    return segment.tensor, segment
+        raise TensorNotFoundError(
+            f"tensor {name!r} in {snapshot.repository}" + (f":{path}" if path else ""),
+            expected="a tensor of that name", found="none", path=path, action="See `tensorhub ls --tensors`.",
+        )

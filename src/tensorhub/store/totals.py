@@ -1,0 +1,120 @@
+"""Totals: how big a store is and where the saving comes from.
+
+Duty: :func:`stats`. Not its duty: which repository leans on which (``relations``).
+Invariants: the parts of ``saved``, less ``overhead``, add up to ``nbytes - stored_nbytes`` exactly.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import select
+
+from tensorhub.schema.digest import Digest
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store.liveness import find_live
+from tensorhub.store.store import Store
+from tensorhub.store.values import Saved, Stats
+
+
+def stats(store: Store) -> Stats:
+    """Add a store up.
+
+    Returns
+    -------
+    Stats
+        Of all live commits; ``stored_nbytes`` is every byte on disk, whatever it is for.
+    """
+    files_of, revisions = _files_by_repository(store)
+    live = find_live(store, [reference for _, _, reference in store.ref_store.all()])
+    sizes = store.snapshots.file_sizes(list(live.files))
+    nbytes = sum(sizes[file][0] for files in files_of for file in files)
+    tensors = sum(sizes[file][1] for files in files_of for file in files)
+    distinct_nbytes = sum(sizes[file][0] for file in live.files)
+    blob_nbytes, delta_saved, standalone_saved, coded = _blob_sums(store, live.blobs, live.leaned_on)
+    disk = _disk_usage(store)
+    saved = Saved(
+        identical_files=nbytes - distinct_nbytes,
+        identical_tensors=distinct_nbytes - blob_nbytes,
+        delta=delta_saved,
+        standalone=standalone_saved,
+        overhead=disk["all"] - coded,
+    )
+    return Stats(
+        repositories=len(files_of), revisions=revisions, files=sum(len(files) for files in files_of), tensors=tensors,
+        blobs=len(live.blobs), nbytes=nbytes, stored_nbytes=disk["all"], packs_nbytes=disk["packs"],
+        catalog_nbytes=disk["catalog"], refs_nbytes=disk["refs"], state_nbytes=disk["state"],
+        other_nbytes=disk["other"],
+        ratio=nbytes / disk["all"] if nbytes and disk["all"] else 0.0, saved=saved,
+    )
+
+
+def _files_by_repository(store: Store) -> tuple[list[set[Digest]], int]:
+    """Give the distinct file records of each repository, and the number of distinct commits in each together."""
+    found: list[set[Digest]] = []
+    revisions = 0
+    for repository in store.ref_store.repositories():
+        files: set[Digest] = set()
+        for reference in store.snapshots.walk(store.ref_store.list(repository).values()):
+            revisions += 1
+            files.update(entry.file for entry in store.snapshots.tree_of(reference).entries)
+        found.append(files)
+    return found, revisions
+
+
+def _blob_sums(store: Store, blobs: set[int], leaned_on: set[int]) -> tuple[int, int, int, int]:
+    """Give decoded bytes, bytes saved by delta, bytes saved standing alone, and coded bytes.
+
+    Blobs that only serve as sources have no decoded bytes to their credit; what they take counts against the
+    delta that needs them.
+    """
+    columns = schema.blob.c
+    total = delta_saved = standalone_saved = coded = 0
+    ids = [*blobs, *leaned_on]
+    with store.catalog.read() as connection:
+        for start in range(0, len(ids), 500):
+            query = select(
+                columns.id, columns.nbytes, columns.stored_nbytes, columns.delta_nbytes, columns.delta_stored_nbytes
+            ).where(columns.id.in_(ids[start : start + 500]), columns.pack.is_not(None))
+            for blob_id, nbytes, stored, delta, delta_stored in connection.execute(query):
+                coded += stored
+                if blob_id in leaned_on:
+                    delta_saved -= stored
+                    continue
+                total += nbytes
+                delta_saved += delta - delta_stored
+                standalone_saved += (nbytes - delta) - (stored - delta_stored)
+    return total, delta_saved, standalone_saved, coded
+
+
+def _disk_usage(store: Store) -> dict[str, int]:
+    """Add up the files of a store, by what they are for."""
+    layout = store.layout
+    usage = {"packs": 0, "catalog": 0, "refs": 0, "state": 0, "other": 0, "all": 0}
+    if store.catalog.path.parent != layout.root:
+        for suffix in ("", "-wal", "-shm"):
+            side = store.catalog.path.with_name(store.catalog.path.name + suffix)
+            if side.exists():
+                usage["catalog"] += side.stat().st_size
+                usage["all"] += side.stat().st_size
+    for parent, _, names in os.walk(layout.root):
+        for name in names:
+            try:
+                size = os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118
+            except FileNotFoundError:
+                continue  # another process just finished with it
+            usage["all"] += size
+            usage[_part(layout.root, Path(parent), name)] += size
+    return usage
+
+
+def _part(root: Path, parent: Path, name: str) -> str:
+    top = parent.relative_to(root).parts[:1]
+    if top == ("packs",):
+        return "packs"
+    if top == ("refs",):
+        return "refs"
+    if name.startswith("catalog.sqlite"):
+        return "catalog"
+    return "state" if name.startswith("state.sqlite") else "other"

@@ -1,0 +1,462 @@
+"""The commit transaction: the one way in, whoever calls it.
+
+Duty: collect files, tensors, copies and deletions on top of a ref's present tree, then publish them as one
+commit. Not its duty: walking folders (``add``) or coding (``ingest``).
+Invariants: nothing is visible before ``publish``; ``publish`` moves the ref only after everything that the
+commit reaches is in sealed, durable packs and in the catalogue, and only if the ref still points where it
+did; leaving the ``with`` block without publishing leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorhub.errors import (
+    FileEntryNotFoundError,
+    InvalidNameError,
+    NotFoundError,
+    RevisionMovedError,
+    UsageError,
+)
+from tensorhub.formats.registry import parse_file
+from tensorhub.formats.source import ByteSource, FileSource, MemorySource
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RefName, RepositoryId, parse_path
+from tensorhub.schema.records import (
+    Commit,
+    CommitReference,
+    Fact,
+    FileMode,
+    FileRecord,
+    Tree,
+    TreeEntry,
+)
+from tensorhub.schema.tensor import ParsedSegment, Segment
+from tensorhub.store.base_search import BaseSearch
+from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.ingest import Ingest, IngestTotals
+from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
+from tensorhub.store.places import record_places
+from tensorhub.store.progress import Progress
+from tensorhub.store.tensor_source import TensorData, tensors_source
+from tensorhub.store.values import AddResult
+
+if TYPE_CHECKING:
+    from tensorhub.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFacts:
+    """What a commit says of itself.
+
+    Attributes
+    ----------
+    message
+        First line is the title.
+    author
+        Free text; None for the user's login name.
+    date_ms
+        Milliseconds since 1970 UTC; None for now.
+    is_partial, origin, upstream_id
+        For imports: see :class:`tensorhub.schema.records.Commit`.
+    """
+
+    message: str = ""
+    author: str | None = None
+    date_ms: int | None = None
+    is_partial: bool = False
+    origin: str = ""
+    upstream_id: str = ""
+
+
+class _PendingFile:
+    """A file whose segments are on their way."""
+
+    def __init__(self, format_name: str, segments: tuple[ParsedSegment, ...], source: ByteSource) -> None:
+        self.format_name = format_name
+        self.parsed = segments
+        self.source: ByteSource | None = source
+        self.digests: list[Digest | None] = [None] * len(segments)
+        self.missing = len(segments)
+
+    def deliver(self, ordinal: int, digest: Digest) -> None:
+        """Take the digest of one segment; the last one gives the source back."""
+        self.digests[ordinal] = digest
+        self.missing -= 1
+        if not self.missing:
+            self.release()
+
+    def release(self) -> None:
+        """Close a source that we opened."""
+        if isinstance(self.source, FileSource):
+            self.source.close()
+        self.source = None
+
+    def record(self) -> FileRecord:
+        """Make the file record; every segment must have its digest."""
+        segments = tuple(
+            Segment(parsed.nbytes, digest, parsed.tensor)
+            for parsed, digest in zip(self.parsed, self.digests, strict=True)
+            if digest is not None
+        )
+        return FileRecord(self.format_name, sum(item.nbytes for item in segments), segments)
+
+
+class CommitTransaction:
+    """A commit in the making. Use as a context manager; call from one thread.
+
+    Made by :meth:`tensorhub.Store.begin_commit`.
+    """
+
+    def __init__(
+        self, store: Store, repository: RepositoryId, ref: RefName, progress: Progress, workers: int
+    ) -> None:
+        self._store = store
+        self.repository = repository
+        self.ref = ref
+        self.parent = store.ref_store.read(repository, ref)
+        self._progress = progress
+        self._entries: dict[str, TreeEntry] = {}
+        self._files: dict[str, tuple[FileMode, _PendingFile]] = {}
+        self._facts: list[tuple[str, Fact]] = []
+        self._notices: list[str] = []
+        self._digests: dict[str, Digest] = {}
+        self._written: set[Digest] = set()
+        self._is_open = True
+        self.last_commit = self.parent
+        if self.parent is not None:
+            self._entries = {entry.path: entry for entry in store.snapshots.tree_of(self.parent).entries}
+        clean_dead_leases(store.layout)
+        self._lease = Lease(store.layout)
+        self._search = BaseSearch(store.catalog, store.reader)
+        self._ingest = Ingest(
+            store.catalog, store.layout, store.settings, store.reader, self._lease, self._search, progress, workers
+        )
+
+    @property
+    def totals(self) -> IngestTotals:
+        """What was brought in so far."""
+        return self._ingest.totals
+
+    def __enter__(self) -> CommitTransaction:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back; what was not published is gone."""
+        if self._is_open:
+            self._is_open = False
+            for _, pending in self._files.values():
+                pending.release()
+            self._ingest.close()
+            self._lease.release()
+
+    # -- what goes in -------------------------------------------------------------------------------------------
+
+    def put_file(
+        self, path: str, source: ByteSource | Path | bytes, *, mode: FileMode = FileMode.FILE
+    ) -> None:
+        """Put a file at a path; replaces what is there.
+
+        Parameters
+        ----------
+        path
+            Path in the repository.
+        source
+            A path on disk, bytes, or any re-readable source; it must not change until ``publish``.
+        mode
+            File, executable or symlink (then the content is the link's target).
+
+        Raises
+        ------
+        InvalidNameError
+            The path is not allowed.
+        NotFoundError, BackendError
+            The source cannot be read.
+        SourceChangedError
+            It changed while it was read (also raised by later calls and by ``publish``).
+        """
+        self._check_open()
+        parse_path(path)
+        opened: ByteSource = FileSource(source) if isinstance(source, Path) else (
+            MemorySource(source, path) if isinstance(source, bytes) else source
+        )
+        if mode is FileMode.SYMLINK:
+            segments: tuple[ParsedSegment, ...] = (ParsedSegment(0, opened.nbytes),) if opened.nbytes else ()
+            format_name = "bytes"
+        else:
+            parsed = parse_file(path, opened)
+            segments, format_name = parsed.segments, parsed.format_name
+            for text in parsed.notices:
+                self._notices.append(f"{path}: {text}")
+        pending = _PendingFile(format_name, segments, opened)
+        if not segments:
+            pending.release()
+        self._files[path] = (mode, pending)
+        self._entries.pop(path, None)
+        for ordinal, segment in enumerate(segments):
+            self._ingest.submit(opened, segment, _deliverer(pending, ordinal))
+
+    def put_tensors(
+        self, path: str, tensors: Mapping[str, TensorData], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Put tensors at a path as a safetensors file.
+
+        Parameters
+        ----------
+        path
+            Path in the repository, as a rule ending in ``.safetensors``.
+        tensors
+            Name -> C-contiguous NumPy array (``ml_dtypes`` types included), or ``(dtype name, shape, bytes)``.
+            Borrowed until ``publish``.
+        metadata
+            Text pairs for the header's ``__metadata__``.
+
+        Raises
+        ------
+        UnsupportedDTypeError
+            An array's type has no safetensors spelling.
+        ShapeMismatchError
+            Shape and number of bytes differ.
+        """
+        self.put_file(path, tensors_source(path, tensors, metadata))
+
+    def copy(
+        self, source_path: str, path: str, *, repository: str | RepositoryId | None = None, revision: str | None = None
+    ) -> None:
+        """Put a file that the store has already at a path, without reading it.
+
+        Parameters
+        ----------
+        source_path
+            Its path there.
+        path
+            Its path here.
+        repository, revision
+            Where from; by default this repository's present tree.
+
+        Raises
+        ------
+        FileEntryNotFoundError
+            There is no such file.
+        """
+        self._check_open()
+        parse_path(path)
+        if repository is None and revision is None:
+            entry = self._entries.get(source_path)
+        else:
+            snapshot = self._store.snapshots.snapshot(
+                self.repository if repository is None else repository, revision
+            )
+            entry = snapshot.entry(source_path)
+        if entry is None:
+            raise FileEntryNotFoundError(
+                f"{self.repository}:{source_path}", expected="a file in the present tree", found="none",
+                action="See `tensorhub ls`; a file put in this transaction cannot be copied before it is published.",
+            )
+        self._files.pop(path, None)
+        self._entries[path] = TreeEntry(path, entry.mode, entry.file)
+
+    def delete(self, path: str) -> None:
+        """Leave a file, or a folder with all in it, out of the new tree.
+
+        Raises
+        ------
+        FileEntryNotFoundError
+            There is no such path.
+        """
+        self._check_open()
+        prefix = path.rstrip("/") + "/"
+        doomed = [item for item in (*self._entries, *self._files) if item == path or item.startswith(prefix)]
+        if not doomed:
+            raise FileEntryNotFoundError(f"{self.repository}:{path}", expected="a file or folder", found="none",
+                                         action="See `tensorhub ls`.")
+        for item in doomed:
+            self._entries.pop(item, None)
+            self._files.pop(item, None)
+
+    def delete_all(self) -> None:
+        """Start from an empty tree."""
+        self._entries.clear()
+        self._files.clear()
+
+    def hint_base_models(self, repo_ids: Iterable[str]) -> None:
+        """Say which repositories a model card calls the base; their tensors win ties between candidates."""
+        for repo_id in repo_ids:
+            try:
+                snapshot = self._store.snapshots.snapshot(repo_id, None)
+            except (NotFoundError, InvalidNameError):
+                continue  # a card may name anything; a hint that leads nowhere is no error
+            self._search.hint(snapshot.blob_digests())
+
+    def claim(self, path: str, fact: Fact) -> None:
+        """Keep what the content's origin says of a file put in this transaction (``fact.subject`` is filled in)."""
+        self._facts.append((path, fact))
+
+    def notice(self, text: str) -> None:
+        """Add something that a person should know to the result."""
+        self._notices.append(text)
+
+    # -- publishing ---------------------------------------------------------------------------------------------
+
+    def publish(
+        self, message: str = "", *, facts: CommitFacts | None = None, expected_head: str | None = None,
+        parents: tuple[CommitReference, ...] | None = None, move_ref: bool = True,
+    ) -> AddResult:
+        """Make the collected tree a commit and move the ref to it.
+
+        Parameters
+        ----------
+        message
+            First line is the title; by default it tells what was put.
+        facts
+            More than the message, for imports.
+        expected_head
+            Commit id that the ref must have now; by default the one it had when the transaction began.
+        parents
+            By default the ref's commit.
+        move_ref
+            False stores the commit without a ref (an import sets its refs itself).
+
+        Returns
+        -------
+        AddResult
+            ``is_new_commit`` is False where the tree is the ref's tree already; then no commit is made.
+
+        Raises
+        ------
+        RevisionMovedError
+            Another writer moved the ref first; nothing of this commit is visible.
+        BackendError
+            Disk full, read-only, and the like; nothing of this commit is visible.
+        """
+        self._check_open()
+        if expected_head is not None and (self.parent is None or self.parent.commit_id != expected_head):
+            raise RevisionMovedError(
+                f"{self.repository} {self.ref}", expected=expected_head,
+                found=self.parent.commit_id if self.parent else "no ref", action="Look at the new commit first.",
+            )
+        facts = facts or CommitFacts(message)
+        entries = self._finish_files()
+        tree = Tree(tuple(entries))
+        tree_payload = tree.to_bytes()
+        tree_digest = self._store.settings.hasher.object_digest(ObjectKind.TREE, tree_payload)
+        present = self._store.snapshots.commit(self.parent.digest) if self.parent else None
+        if self.parent and present and present.tree == tree_digest and present.upstream_id == facts.upstream_id and (
+            present.is_partial == facts.is_partial
+        ):
+            self._finish_facts()
+            self.close()
+            return self._result(self.parent.commit_id, tree_digest, is_new=False)
+        self.put_object(ObjectKind.TREE, tree_payload)
+        commit = self._make_commit(facts, tree_digest, parents)
+        digest = self.put_object(ObjectKind.COMMIT, commit.to_bytes())
+        reference = CommitReference(commit.commit_id(digest), digest)
+        self._finish_facts()
+        with store_lock(self._store.layout):
+            self._store.snapshots.check_complete(tree_digest)
+            record_places(self._store.catalog, self.repository, tree_digest)
+            if move_ref:
+                self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
+        self.last_commit = reference
+        self.close()
+        return self._result(reference.commit_id, tree_digest, is_new=True)
+
+    def _make_commit(
+        self, facts: CommitFacts, tree: Digest, parents: tuple[CommitReference, ...] | None
+    ) -> Commit:
+        title, _, rest = facts.message.strip().partition("\n")
+        if parents is None:
+            parents = (self.parent,) if self.parent else ()
+        return Commit(
+            tree, parents, _author() if facts.author is None else facts.author,
+            time.time_ns() // 1_000_000 if facts.date_ms is None else facts.date_ms,
+            title or f"Add {len(self._files)} files", rest.strip(), facts.is_partial, facts.origin, facts.upstream_id,
+        )
+
+    def _finish_files(self) -> list[TreeEntry]:
+        """Wait for the pipeline and store the file records; gives the whole tree in order."""
+        self._ingest.drain()
+        entries = dict(self._entries)
+        for path, (mode, pending) in self._files.items():
+            payload = pending.record().to_bytes()
+            digest = self.put_object(ObjectKind.FILE, payload)
+            entries[path] = TreeEntry(path, mode, digest)
+            self._digests[path] = digest
+        ordered = sorted(entries.values(), key=lambda entry: entry.path.encode())
+        check_no_file_is_a_folder([entry.path for entry in ordered])
+        return ordered
+
+    def _finish_facts(self) -> None:
+        """Store claimed facts and seal the pack, if anything is in it."""
+        for path, fact in self._facts:
+            subject = self._digests.get(path)
+            if subject is not None and not any(item.kind == fact.kind for item in self._store.catalog.facts(subject)):
+                self._ingest.writer().table.facts.append(Fact(fact.kind, subject, fact.value, fact.is_claimed))
+        self._ingest.seal()
+
+    def put_object(self, kind: ObjectKind, payload: bytes) -> Digest:
+        """Store a commit, tree or file record, unless it is there already, and give its digest."""
+        digest = self._store.settings.hasher.object_digest(kind, payload)
+        if digest not in self._written and not self._store.catalog.has_object(digest):
+            self._written.add(digest)
+            self._ingest.writer().table.objects.append((kind, payload))
+        return digest
+
+    def seal(self) -> None:
+        """Make what was put durable, without a commit of its own."""
+        self._ingest.seal()
+
+    def _result(self, commit_id: str, tree: Digest, *, is_new: bool) -> AddResult:
+        totals = self._ingest.totals
+        files, tensors, nbytes = self._store.snapshots.tree_totals(tree)
+        return AddResult(
+            repository=str(self.repository), revision=self.ref.name, commit_id=commit_id, is_new_commit=is_new,
+            files=files, tensors=tensors, nbytes=nbytes, added_nbytes=totals.added_nbytes,
+            new_nbytes=totals.new_nbytes, delta_nbytes=totals.delta_nbytes, stored_nbytes=totals.stored_nbytes,
+            bases=self._store.places.count_by_repository(totals.bases, prefer_other_than=self.repository),
+            notices=tuple(self._notices),
+        )
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise UsageError("commit transaction", expected="an open one", found="one that was published or closed",
+                             action="Begin a new one.")
+
+
+def _deliverer(pending: _PendingFile, ordinal: int) -> Callable[[Digest], None]:
+    return lambda digest: pending.deliver(ordinal, digest)
+
+
+def _author() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"  # a container's user may have no name
+
+
+def check_no_file_is_a_folder(paths: list[str]) -> None:
+    """Refuse a tree in which one path is a folder of another.
+
+    Raises
+    ------
+    InvalidNameError
+        It names both.
+    """
+    present = set(paths)
+    for path in paths:
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            folder = "/".join(parts[:depth])
+            if folder in present:
+                raise InvalidNameError(
+                    f"path {path!r}", expected=f"{folder!r} to be a folder", found="a file of that name",
+                    action="Delete the file first, or choose another path.",
+                )

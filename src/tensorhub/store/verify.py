@@ -1,0 +1,308 @@
+"""Verify: is every byte what it claims to be?
+
+Duty: check packs, chunks, digests, known SHA-256, refs and objects; name what is damaged and which files it
+affects; build the catalogue anew. Not its duty: repairing.
+Invariants: verify changes nothing; a damaged thing never stops the check of the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import select
+
+from tensorhub.errors import IntegrityError, StoreLockedError, TensorHubError
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RepositoryId
+from tensorhub.schema.records import CommitReference, FactKind
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store.catalog import Catalog
+from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.layout import open_layout
+from tensorhub.store.leases import clean_dead_leases, oldest_lease_ns, store_lock
+from tensorhub.store.pack import PackFile
+from tensorhub.store.places import refresh_places
+from tensorhub.store.progress import Progress, Quiet
+from tensorhub.store.reader import chunk_nbytes
+from tensorhub.store.store import Store
+from tensorhub.store.sync import catalog_path, index_missing, remove_catalog
+from tensorhub.store.values import Damage, VerifyReport
+
+_READ_NBYTES = 4 << 20
+
+
+@dataclass(slots=True)
+class _Findings:
+    damages: list[Damage] = field(default_factory=list)
+    bad_blobs: dict[Digest, str] = field(default_factory=dict)
+    bad_files: dict[Digest, str] = field(default_factory=dict)
+    blobs: int = 0
+    chunks: int = 0
+    nbytes: int = 0
+    stored_nbytes: int = 0
+    files: int = 0
+    sha256_checked: int = 0
+
+
+def verify(store: Store, *, progress: Progress | None = None, workers: int | None = None) -> VerifyReport:
+    """Read and check everything in a store.
+
+    Parameters
+    ----------
+    store
+        Which.
+    progress
+        Told the bytes read and decoded.
+    workers
+        Threads; by default one per processor.
+
+    Returns
+    -------
+    VerifyReport
+        ``damages`` is empty for a sound store; each damage names what it affects.
+    """
+    listener = progress or Quiet()
+    findings = _Findings()
+    store.reader.forget()
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="tensorhub-verify") as pool:
+        packs = _check_packs(store, pool, findings, listener)
+        live_files = _check_refs(store, findings)
+        _check_blobs(store, pool, findings, listener)
+        _check_facts(store, pool, live_files, findings, listener)
+    _trace(store, live_files, findings)
+    listener.end()
+    return VerifyReport(
+        packs, findings.blobs, findings.chunks, len(live_files), findings.nbytes, findings.stored_nbytes,
+        findings.sha256_checked, tuple(findings.damages),
+    )
+
+
+def _check_packs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, listener: Progress) -> int:
+    """Hash every pack file and parse its table; a pack's name is its digest."""
+    present = store.layout.list_packs()
+    known = store.catalog.packs()
+    listener.begin("Checking packs", sum(path.stat().st_size for path in present.values()))
+
+    def check(item: tuple[Digest, Path]) -> tuple[Digest, str | None, int]:
+        pack, path = item
+        try:
+            nbytes, found = _hash_pack(store, path)
+            if found != pack:
+                return pack, f"expected digest {pack.hex}, found {found.hex}", nbytes
+            PackFile(path, pack).read_table(store.settings.store_id)
+        except (TensorHubError, OSError) as error:
+            return pack, str(error), 0
+        return pack, None, nbytes
+
+    for pack, problem, nbytes in pool.map(check, present.items()):
+        findings.stored_nbytes += nbytes
+        listener.advance(nbytes)
+        if problem is not None:
+            findings.damages.append(Damage("pack", pack.hex, problem))
+    for pack in known.keys() - present.keys():
+        findings.damages.append(Damage("pack", pack.hex, "expected a file in the store, found none"))
+    return len(present)
+
+
+def _hash_pack(store: Store, path: Path) -> tuple[int, Digest]:
+    state, nbytes = store.settings.hasher.start(), 0
+    with path.open("rb") as file:
+        while piece := file.read(_READ_NBYTES):
+            state.update(piece)
+            nbytes += len(piece)
+    return nbytes, store.settings.hasher.finish(state)
+
+
+def _check_refs(store: Store, findings: _Findings) -> dict[Digest, list[tuple[RepositoryId, str, str]]]:
+    """Walk every ref; give each live file record with its places (repository, commit id, path)."""
+    files: dict[Digest, list[tuple[RepositoryId, str, str]]] = {}
+    for repository in store.ref_store.repositories():
+        try:
+            refs = store.ref_store.list(repository)
+        except TensorHubError as error:
+            findings.damages.append(Damage("ref", str(repository), str(error)))
+            continue
+        for ref, reference in refs.items():
+            try:
+                for commit in store.snapshots.walk([reference]):
+                    _note_files(store, repository, commit, files)
+            except IntegrityError as error:
+                findings.damages.append(Damage("object", f"{repository} {ref}", str(error), (f"{repository}@{ref}",)))
+    return files
+
+
+def _note_files(
+    store: Store, repository: RepositoryId, reference: CommitReference,
+    files: dict[Digest, list[tuple[RepositoryId, str, str]]],
+) -> None:
+    commit = store.snapshots.commit(reference.digest)
+    _check_object(store, ObjectKind.COMMIT, reference.digest)
+    _check_object(store, ObjectKind.TREE, commit.tree)
+    for entry in store.snapshots.tree(commit.tree).entries:
+        places = files.setdefault(entry.file, [])
+        if not any(place[0] == repository and place[2] == entry.path for place in places):
+            places.append((repository, reference.commit_id, entry.path))
+
+
+def _check_object(store: Store, kind: ObjectKind, digest: Digest) -> None:
+    payload = store.catalog.object(digest, kind).payload
+    if (found := store.settings.hasher.object_digest(kind, payload)) != digest:
+        raise IntegrityError(
+            f"{kind.name.lower()} object", expected=str(digest), found=str(found), digest=str(digest),
+            action="The catalogue is damaged; run `tensorhub verify --rebuild-catalog`.",
+        )
+
+
+def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, listener: Progress) -> None:
+    """Decode every blob and compare its digest."""
+    columns = schema.blob.c
+    with store.catalog.read() as connection:
+        rows = connection.execute(select(columns.digest, columns.nbytes, columns.pack)).all()
+    held = [(Digest(row[0]), row[1]) for row in rows if row[2] is not None]
+    for row in rows:
+        if row[2] is None:
+            findings.bad_blobs[Digest(row[0])] = "expected a record in some pack, found none"
+    listener.begin("Decoding blobs", sum(nbytes for _, nbytes in held))
+
+    def check(item: tuple[Digest, int]) -> tuple[Digest, str | None, int, int]:
+        digest, nbytes = item
+        try:
+            return digest, None, _check_blob(store, digest), nbytes
+        except TensorHubError as error:
+            return digest, str(error), 0, nbytes
+
+    for digest, problem, chunks, nbytes in pool.map(check, held):
+        findings.blobs += 1
+        findings.chunks += chunks
+        findings.nbytes += nbytes
+        listener.advance(nbytes)
+        if problem is not None:
+            findings.bad_blobs[digest] = problem
+
+
+def _check_blob(store: Store, digest: Digest) -> int:
+    record = store.reader.record(digest)
+    state = store.settings.hasher.start()
+    buffer = bytearray(min(record.chunk_nbytes, record.nbytes))
+    for index in range(len(record.chunks)):
+        view = memoryview(buffer)[: chunk_nbytes(record, index)]
+        store.reader.decode_into(record, index, view)
+        state.update(view)
+    if (found := store.settings.hasher.finish(state)) != digest:
+        raise IntegrityError("blob", expected=str(digest), found=str(found), digest=str(digest))
+    return len(record.chunks)
+
+
+def _check_facts(
+    store: Store, pool: ThreadPoolExecutor, files: Iterable[Digest], findings: _Findings, listener: Progress
+) -> None:
+    """Compare the known SHA-256 of live files with their content."""
+    known = [
+        (file, fact.value, fact.is_claimed)
+        for file in files
+        for fact in store.catalog.facts(file)
+        if fact.kind is FactKind.FILE_SHA256
+    ]
+    if not known:
+        return
+    sizes = store.snapshots.file_sizes([file for file, _, _ in known])
+    listener.begin("Checking SHA-256", sum(sizes[file][0] for file, _, _ in known if file in sizes))
+
+    def check(item: tuple[Digest, bytes, bool]) -> tuple[Digest, str | None]:
+        file, expected, is_claimed = item
+        try:
+            found = file_sha256(store, file)
+        except TensorHubError:
+            return file, None  # named already, by its blob
+        if found == expected:
+            return file, None
+        origin = "where it was imported from" if is_claimed else "its SHA-256 fact"
+        return file, f"expected SHA-256 {expected.hex()} by {origin}, found {found.hex()}"
+
+    for file, problem in pool.map(check, known):
+        findings.sha256_checked += 1
+        listener.advance(sizes[file][0] if file in sizes else 0)
+        if problem is not None:
+            findings.bad_files[file] = problem
+
+
+def file_sha256(store: Store, file: Digest) -> bytes:
+    """Compute the SHA-256 of a stored file's content."""
+    state = hashlib.sha256()
+    buffer = bytearray(_READ_NBYTES)
+    for segment in store.snapshots.file_record(file).segments:
+        for start in range(0, segment.nbytes, _READ_NBYTES):
+            view = memoryview(buffer)[: min(_READ_NBYTES, segment.nbytes - start)]
+            store.reader.read_into(segment.digest, start, view)
+            state.update(view)
+    return state.digest()
+
+
+def _trace(
+    store: Store, files: dict[Digest, list[tuple[RepositoryId, str, str]]], findings: _Findings
+) -> None:
+    """Say for each damaged blob and file which files of which repositories it affects."""
+    affected: dict[Digest, list[str]] = {digest: [] for digest in findings.bad_blobs}
+    for file, places in files.items():
+        names = [f"{repository}@{commit_id[:12]}:{path}" for repository, commit_id, path in places]
+        try:
+            record = store.snapshots.file_record(file)
+        except TensorHubError as error:
+            findings.damages.append(Damage("file", str(file), str(error), tuple(names)))
+            continue
+        for digest in {segment.digest for segment in record.segments if segment.nbytes}:
+            if digest in affected:
+                affected[digest].extend(names)
+        if file in findings.bad_files:
+            findings.damages.append(Damage("file", str(file), findings.bad_files[file], tuple(names)))
+    for digest, problem in findings.bad_blobs.items():
+        if affected[digest] or "found none" not in problem:
+            findings.damages.append(Damage("blob", str(digest), problem, tuple(affected[digest])))
+
+
+def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tuple[str, ...]:
+    """Make a store's catalogue anew from packs and refs; works when the present one is damaged.
+
+    Parameters
+    ----------
+    path
+        The hub directory.
+    progress
+        Told the bytes of packs indexed.
+
+    Returns
+    -------
+    tuple of str
+        One line for each pack that could not be read; what lies in it is missing from the catalogue.
+
+    Raises
+    ------
+    StoreLockedError
+        A writer is at work.
+    """
+    layout, settings = open_layout(Path(path))
+    clean_dead_leases(layout)
+    with store_lock(layout):
+        if oldest_lease_ns(layout) is not None:
+            raise StoreLockedError(
+                f"store {path}", expected="no writer at work", found="a live lease", path=str(path),
+                action="Wait until it is done, then run the same command again.",
+            )
+        remove_catalog(catalog_path(layout, settings))
+        catalog = Catalog(catalog_path(layout, settings))
+        try:
+            damages = index_missing(catalog, layout, settings, progress)
+        finally:
+            catalog.close()
+    with Store(layout, settings) as store:
+        for repository in store.ref_store.repositories():
+            try:
+                refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+            except IntegrityError:
+                continue  # verify names it; the other repositories keep their places
+    return tuple(str(error) for error in damages)
