@@ -11,7 +11,6 @@ import tensorhub as th
 from tensorhub import errors
 from tensorhub.cli import stats
 from tensorhub.cli.app import EXIT_INTERRUPTED, reflow
-from tensorhub.cli.version import read_version
 
 
 def test_options_before_and_after(run, store_path: Path, tmp_path: Path) -> None:
@@ -24,7 +23,7 @@ def test_options_before_and_after(run, store_path: Path, tmp_path: Path) -> None
 
 def test_version(run) -> None:
     """--version prints it and leaves."""
-    assert run("--version") == type(run("--version"))(0, f"tensorhub {read_version()}\n", "")
+    assert run("--version") == type(run("--version"))(0, f"tensorhub {th.__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +56,7 @@ CASES = [
     (errors.InvariantError("a rule"), 70),
     (OSError(errno.ENOSPC, "No space left on device"), 14),
     (KeyboardInterrupt(), EXIT_INTERRUPTED),
+    (RuntimeError("nobody foresaw this"), 70),
 ]
 
 

@@ -18,7 +18,7 @@ BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 
 # Files above the soft limit, each with the reason why it is better in one piece.
 LONG_FILES: dict[str, str] = {
-    "src/tensorhub/schema/records.py": "the records that fix bytes on disk are read side by side with the format page",
+    "src/tensorhub/schema/records.py": "what fixes bytes on disk is read beside the format page",
     "src/tensorhub/store/values.py": "one flat list of results without logic, nearly all of it documentation",
 }
 # Functions above the limit, as file::function, each with its reason.

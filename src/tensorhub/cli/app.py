@@ -15,13 +15,16 @@ from typing import Annotated
 
 import typer
 
+import tensorhub as th
 from tensorhub.cli import add, cat, gc, get, info, init, lineage, ls, rm, show, similar, stats, verify
 from tensorhub.cli.options import GlobalOptions, JsonOption, QuietOption, StoreOption
 from tensorhub.cli.output import print_error, print_line, write_error_json
-from tensorhub.cli.version import read_version
-from tensorhub.errors import TensorHubError, UsageError, from_os_error
+from tensorhub.errors import InvariantError, TensorHubError, UsageError, from_os_error
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
+_PLEASE_REPORT = (
+    "This is a bug; please report it with the command and the traceback. Nothing kept before is lost."
+)
 _HELP = """
 One store for every tensor a model ever becomes.
 
@@ -77,7 +80,7 @@ for _name, _command, _examples in (
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        print_line(f"tensorhub {read_version()}")
+        print_line(f"tensorhub {th.__version__}")
         raise typer.Exit
 
 
@@ -124,6 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last door: what nobody foresaw is a bug, and is told as one
+        found = f"{type(error).__name__}: {error}"
+        return _report(InvariantError("tensorhub itself", found=found, action=_PLEASE_REPORT), is_json)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -12,7 +12,6 @@ import typer
 import tensorhub as th
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, write_json
-from tensorhub.cli.version import read_version
 from tensorhub.errors import StoreNotFoundError
 
 EXAMPLES = """
@@ -38,7 +37,7 @@ def info(
     if options.is_json:
         write_json(
             {
-                "version": read_version(),
+                "version": th.__version__,
                 "python": platform.python_version(),
                 "store": str(options.store_path),
                 "is_created": store_id is not None,
@@ -46,7 +45,7 @@ def info(
             }
         )
         return
-    print_line(("tensorhub ", "bold"), f"{read_version()}, Python {platform.python_version()}")
+    print_line(("tensorhub ", "bold"), f"{th.__version__}, Python {platform.python_version()}")
     print_line(
         f"  store {options.store_path}" + ("" if store_id else " (none yet: tensorhub add or init makes it)")
     )

@@ -8,18 +8,16 @@ Invariants: an option given after the command wins over the same one before it; 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
+import tensorhub as th
 from tensorhub.errors import UsageError
 from tensorhub.schema.names import RepositoryId, RepoType, parse_repository
 
-STORE_VARIABLE = "TENSORHUB_STORE"
 _COMMON = "Common options"
 
 StoreOption = Annotated[
@@ -27,7 +25,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         metavar="PATH",
-        help=f"Where the store lies. Default: {STORE_VARIABLE}, else the data folder of the platform.",
+        help="Where the store lies. Default: TENSORHUB_STORE, else the data folder of the platform.",
         rich_help_panel=_COMMON,
         show_default=False,
     ),
@@ -104,13 +102,8 @@ def parse_common(context: typer.Context, store: Path | None, is_json: bool, is_q
 
 
 def locate_store(given: Path | None) -> Path:
-    """Say where the store lies: what was given, else the environment, else the platform's data folder."""
-    if given is not None:
-        return given.expanduser()
-    from_environment = os.environ.get(STORE_VARIABLE)
-    if from_environment:
-        return Path(from_environment).expanduser()
-    return platformdirs.user_data_path("tensorhub", appauthor=False) / "store"
+    """Say where the store lies: what was given, else where the library looks."""
+    return given.expanduser() if given is not None else th.default_store_path()
 
 
 def read_repository(text: str, repo_type: RepoType | None = None) -> RepositoryId:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import IO, Any, NoReturn
 
@@ -145,7 +146,7 @@ def print_error(error: TensorHubError) -> None:
     for note in getattr(error, "__notes__", ()):
         console.print(Text(make_printable(note)), soft_wrap=True)
     if isinstance(error, InvariantError):
-        console.print_exception()
+        traceback.print_exc()
 
 
 def write_error_json(fields: dict[str, Any]) -> None:
