@@ -146,7 +146,12 @@ class TensorHubError(Exception):
             "retryable": self.retryable,
         }
         if with_class:
-            fields = {"error": type(self).__name__, "exit_code": self.exit_code, "message": str(self), **fields}
+            fields = {
+                "error": type(self).__name__,
+                "exit_code": self.exit_code,
+                "message": str(self),
+                **fields,
+            }
         return fields
 
 
@@ -339,15 +344,28 @@ def from_os_error(error: OSError, thing: str) -> TensorHubError:
     path = str(error.filename) if error.filename is not None else None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutOfSpaceError(
-            thing, expected="free space", found=found, path=path,
+            thing,
+            expected="free space",
+            found=found,
+            path=path,
             action="Free some space and run the same command again; nothing already kept is lost.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BackendPermissionError(
-            thing, expected="permission to do this", found=found, path=path,
+            thing,
+            expected="permission to do this",
+            found=found,
+            path=path,
             action="Check the owner and mode of the path, and whether it is mounted read-only.",
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return NotFoundError(thing, expected="an existing path", found=found, path=path, action="Check the path.")
-    return BackendError(thing, expected="the system call to succeed", found=found, path=path,
-                        action="Check the disk, then try again.")
+        return NotFoundError(
+            thing, expected="an existing path", found=found, path=path, action="Check the path."
+        )
+    return BackendError(
+        thing,
+        expected="the system call to succeed",
+        found=found,
+        path=path,
+        action="Check the disk, then try again.",
+    )

@@ -97,7 +97,12 @@ class ResidualCodec(ABC):
 
     @abstractmethod
     def decode(
-        self, coded: Buffer, context: CodecContext, version: int, parameters: bytes, out: bytearray | memoryview
+        self,
+        coded: Buffer,
+        context: CodecContext,
+        version: int,
+        parameters: bytes,
+        out: bytearray | memoryview,
     ) -> None:
         """Decode a chunk into ``out``.
 
@@ -132,7 +137,9 @@ class Predictor(ABC):
     source_count: ClassVar[int]
 
     @abstractmethod
-    def predict(self, sources: Sequence[Buffer], nbytes: int, version: int, parameters: bytes) -> Buffer | None:
+    def predict(
+        self, sources: Sequence[Buffer], nbytes: int, version: int, parameters: bytes
+    ) -> Buffer | None:
         """Make the prediction of a chunk.
 
         Parameters

@@ -28,7 +28,9 @@ class Digest:
     def __post_init__(self) -> None:
         if len(self.value) != DIGEST_NBYTES:
             raise InvalidRecordError(
-                "digest", expected=f"{DIGEST_NBYTES} bytes", found=f"{len(self.value)} bytes",
+                "digest",
+                expected=f"{DIGEST_NBYTES} bytes",
+                found=f"{len(self.value)} bytes",
                 action="The record is damaged or of another format.",
             )
 
@@ -54,6 +56,8 @@ class Digest:
             return cls(bytes.fromhex(hex_part))
         except ValueError:
             raise InvalidRecordError(
-                f"digest {text!r}", expected="blake3:<64 hexadecimal digits>", found=text,
+                f"digest {text!r}",
+                expected="blake3:<64 hexadecimal digits>",
+                found=text,
                 action="Copy the digest as a command printed it.",
             ) from None

@@ -69,7 +69,9 @@ class DType(Enum):
             return _BY_RECORD_ID[record_id]
         except KeyError:
             raise UnsupportedDTypeError(
-                f"dtype id {record_id}", expected="a dtype id of this format version", found=str(record_id),
+                f"dtype id {record_id}",
+                expected="a dtype id of this format version",
+                found=str(record_id),
                 action="Use a newer TensorHub to read this store.",
             ) from None
 

@@ -94,7 +94,9 @@ def parse_repository(repo_id: str, repo_type: str = "model") -> RepositoryId:
         kind = RepoType(repo_type)
     except ValueError:
         raise InvalidNameError(
-            f"repository type {repo_type!r}", expected="model, dataset or space", found=repo_type,
+            f"repository type {repo_type!r}",
+            expected="model, dataset or space",
+            found=repo_type,
             action="Give one of the three with --type.",
         ) from None
     parts = repo_id.split("/")
@@ -103,7 +105,8 @@ def parse_repository(repo_id: str, repo_type: str = "model") -> RepositoryId:
             f"repository id {repo_id!r}",
             expected="owner/name, each of letters, digits, '-', '_' or '.', at most 96 characters, "
             "without '--' or '..', not starting or ending with '-' or '.', not ending in '.git'",
-            found=repo_id, action="Choose another name with --name.",
+            found=repo_id,
+            action="Choose another name with --name.",
         )
     return RepositoryId(kind, repo_id)
 
@@ -167,7 +170,9 @@ def parse_ref(name: str) -> RefName:
     )
     if not is_valid or _COMMIT_ID.fullmatch(bare):
         raise InvalidNameError(
-            f"ref {name!r}", expected="a branch name such as main, or refs/tags/v1", found=name,
+            f"ref {name!r}",
+            expected="a branch name such as main, or refs/tags/v1",
+            found=name,
             action="Choose a name without spaces, control characters, '..' or any of \\ ~ ^ : ? * [, "
             "and not a commit id.",
         )
@@ -191,12 +196,22 @@ def parse_path(path: str) -> str:
         nbytes = len(path.encode("utf-8"))
     except UnicodeEncodeError:
         raise InvalidNameError(
-            f"path {path!r}", expected="a name in UTF-8", found="other bytes", action="Rename the file, then add again.",
+            f"path {path!r}",
+            expected="a name in UTF-8",
+            found="other bytes",
+            action="Rename the file, then add again.",
         ) from None
     parts = path.split("/")
-    if not path or "\0" in path or nbytes > _MAX_PATH_NBYTES or any(part in ("", ".", "..") for part in parts):
+    if (
+        not path
+        or "\0" in path
+        or nbytes > _MAX_PATH_NBYTES
+        or any(part in ("", ".", "..") for part in parts)
+    ):
         raise InvalidNameError(
-            f"path {path!r}", expected="a relative path inside the repository, without '.', '..' or empty parts",
-            found=path, action="Give the path as `tensorhub ls` shows it.",
+            f"path {path!r}",
+            expected="a relative path inside the repository, without '.', '..' or empty parts",
+            found=path,
+            action="Give the path as `tensorhub ls` shows it.",
         )
     return path

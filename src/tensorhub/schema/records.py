@@ -25,8 +25,9 @@ MAX_RANK = 64  # no framework has more; bounds a hostile record
 
 
 def _reject(thing: str, expected: str, found: object) -> InvalidRecordError:
-    return InvalidRecordError(thing, expected=expected, found=str(found),
-                              action="The bytes are damaged; run `tensorhub verify`.")
+    return InvalidRecordError(
+        thing, expected=expected, found=str(found), action="The bytes are damaged; run `tensorhub verify`."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,13 @@ class BlobRecord:
         """
         writer = RecordWriter()
         writer.raw(self.digest.value)
-        for value in (self.nbytes, self.element_width, self.chunk_nbytes, self.generation, self.standalone_nbytes):
+        for value in (
+            self.nbytes,
+            self.element_width,
+            self.chunk_nbytes,
+            self.generation,
+            self.standalone_nbytes,
+        ):
             writer.varint(value)
         source_index = {digest: index for index, digest in enumerate(self.source_digests())}
         writer.varint(len(source_index))
@@ -201,7 +208,10 @@ def _read_stored(reader: RecordReader, packs: tuple[Digest, ...]) -> StoredRange
 
 
 def _write_chunk(
-    writer: RecordWriter, chunk: ChunkRecord, source_index: dict[Digest, int], pack_references: dict[Digest, int]
+    writer: RecordWriter,
+    chunk: ChunkRecord,
+    source_index: dict[Digest, int],
+    pack_references: dict[Digest, int],
 ) -> None:
     writer.varint(
         (_HAS_SOURCES if chunk.sources else 0)
@@ -227,9 +237,7 @@ def _write_chunk(
     writer.u64(chunk.decoded_checksum)
 
 
-def _read_chunk(
-    reader: RecordReader, sources: tuple[Digest, ...], packs: tuple[Digest, ...]
-) -> ChunkRecord:
+def _read_chunk(reader: RecordReader, sources: tuple[Digest, ...], packs: tuple[Digest, ...]) -> ChunkRecord:
     flags = reader.varint()
     if flags > 15:
         raise _reject("chunk record", "flags of this format version", flags)
@@ -245,8 +253,16 @@ def _read_chunk(
     codec_parameters = reader.sized() if flags & _HAS_CODEC_PARAMETERS else b""
     stored = _read_stored(reader, packs)
     return ChunkRecord(
-        predictor_id, predictor_version, predictor_parameters, tuple(ranges),
-        codec_id, codec_version, codec_parameters, bool(flags & _USES_MODEL), stored, reader.u64(),
+        predictor_id,
+        predictor_version,
+        predictor_parameters,
+        tuple(ranges),
+        codec_id,
+        codec_version,
+        codec_parameters,
+        bool(flags & _USES_MODEL),
+        stored,
+        reader.u64(),
     )
 
 
@@ -269,8 +285,11 @@ def parse_blob_record(data: bytes | memoryview, packs: tuple[Digest, ...]) -> Bl
     digest = Digest(reader.raw(DIGEST_NBYTES))
     nbytes, element_width, chunk_nbytes, generation, standalone_nbytes = (reader.varint() for _ in range(5))
     if not 0 < chunk_nbytes <= MAX_CHUNK_NBYTES or element_width < 1 or chunk_nbytes % element_width:
-        raise _reject(f"blob record {digest}", "a chunk size within the limits, a multiple of the element",
-                      f"{chunk_nbytes} bytes of {element_width}-byte elements")
+        raise _reject(
+            f"blob record {digest}",
+            "a chunk size within the limits, a multiple of the element",
+            f"{chunk_nbytes} bytes of {element_width}-byte elements",
+        )
     sources = tuple(Digest(reader.raw(DIGEST_NBYTES)) for _ in range(reader.count(item_nbytes=DIGEST_NBYTES)))
     if digest in sources:
         raise _reject(f"blob record {digest}", "sources other than itself", "itself")
@@ -283,7 +302,9 @@ def parse_blob_record(data: bytes | memoryview, packs: tuple[Digest, ...]) -> Bl
         raise _reject(f"blob record {digest}", f"{nchunks} chunk records", f"{reader.remaining} bytes")
     chunks = tuple(_read_chunk(reader, sources, packs) for _ in range(nchunks))
     reader.finish()
-    return BlobRecord(digest, nbytes, element_width, chunk_nbytes, generation, standalone_nbytes, model, chunks)
+    return BlobRecord(
+        digest, nbytes, element_width, chunk_nbytes, generation, standalone_nbytes, model, chunks
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,10 @@ class RecordReader:
 
     def _fail(self, expected: str, found: str) -> InvalidRecordError:
         return InvalidRecordError(
-            self._thing, expected=expected, found=found, offset=self._offset,
+            self._thing,
+            expected=expected,
+            found=found,
+            offset=self._offset,
             action="The bytes are damaged; run `tensorhub verify`.",
         )
 

@@ -97,8 +97,12 @@ def add_files(
     """
     names = [path.name for path in files]
     if not files or len(set(names)) != len(names):
-        raise UsageError("files to add", expected="at least one, each of another name", found=", ".join(names) or "none",
-                         action="Put them into a folder that has the paths you want, and add the folder.")
+        raise UsageError(
+            "files to add",
+            expected="at least one, each of another name",
+            found=", ".join(names) or "none",
+            action="Put them into a folder that has the paths you want, and add the folder.",
+        )
     for name in names:
         try:
             parse_path(name)

@@ -11,23 +11,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tensorhub._native import xor_popcount
 from tensorhub.codecs.base import CodecContext
 from tensorhub.codecs.planner import encode_chunk
 from tensorhub.errors import IntegrityError
-from tensorhub.lineage.choice import SmallCandidate, Trial, choose_base, order_small_candidates, shortlist
+from tensorhub.lineage.choice import (
+    SMALL_CANDIDATES,
+    SmallCandidate,
+    Trial,
+    choose_base,
+    order_small_candidates,
+    shortlist,
+)
 from tensorhub.lineage.index import SketchIndex
+from tensorhub.lineage.prediction import predict_standalone_ratio
 from tensorhub.lineage.sketch import Sketch, parse_sketch, sketch_geometry
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.reader import BlobReader
 
-PIECE_NBYTES = 64 << 10  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
+PIECE_NBYTES = (
+    64 << 10
+)  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
 MAX_PIECES = 4
-SHORTLIST = 4  # candidates tried on real bytes; sketches err by some 4 %, so the best is among the first few
+SMALL_TRIALS = 3  # candidates among small tensors that are coded, after all were compared bit by bit
 SMALL_NBYTES = 64 << 10  # below this there is no sketch
 MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
-MAX_SMALL_CANDIDATES = 16
+_FIRST_KEY = 1 << 62  # keys of this transaction's blobs; row ids stay far below
 
 ReadPiece = Callable[[int, int], memoryview]
 
@@ -66,10 +77,10 @@ class BaseSearch:
         self._reader = reader
         self._hinted: set[Digest] = set()
         self._groups: dict[tuple[int, int], SketchIndex] = {}
-        self._keys: dict[int, Digest] = {}  # only blobs of this transaction: negative keys
+        self._keys: dict[int, Digest] = {}  # only blobs of this transaction
         self._nbytes: dict[Digest, int] = {}
         self._small: dict[tuple[int, int, int], list[tuple[int, Digest]]] = {}
-        self._next_key = -1
+        self._next_key = _FIRST_KEY
 
     def hint(self, digests: Iterable[Digest]) -> None:
         """Name blobs of a repository that a model card calls the base model; they only break ties."""
@@ -77,7 +88,7 @@ class BaseSearch:
 
     def add(self, digest: Digest, spec: TensorSpec, nbytes: int, sketch: Sketch | None) -> None:
         """Offer a self-contained tensor of this transaction as a base to those that follow."""
-        key, self._next_key = self._next_key, self._next_key - 1
+        key, self._next_key = self._next_key, self._next_key + 1
         self._keys[key] = digest
         self._nbytes[digest] = nbytes
         if sketch is not None:
@@ -90,7 +101,9 @@ class BaseSearch:
             width, nrows, row_nelems = sketch_geometry(spec)
             self._small.setdefault((width, row_nelems, nrows), []).append((key, digest))
 
-    def choose(self, digest: Digest, segment: ParsedSegment, sketch: Sketch | None, read: ReadPiece) -> BaseChoice:
+    def choose(
+        self, digest: Digest, segment: ParsedSegment, sketch: Sketch | None, read: ReadPiece
+    ) -> BaseChoice:
         """Choose what a new segment is coded against.
 
         Parameters
@@ -106,7 +119,7 @@ class BaseSearch:
         width = segment.tensor.dtype.element_width
         standalone = self._trial_nbytes(pieces, width, read, None)
         standalone = standalone if standalone is not None else segment.nbytes
-        candidates = self._sketched(sketch, standalone / segment.nbytes) if sketch else self._same_shape(segment.tensor)
+        candidates = self._sketched(sketch) if sketch else self._same_shape(segment, read)
         trials: list[Trial] = []
         for key, candidate in candidates:
             if candidate == digest:
@@ -124,22 +137,35 @@ class BaseSearch:
         base = key_of[chosen]
         return BaseChoice(base, self._base_nbytes(base), standalone_nbytes, int(coded_nbytes * scale))
 
-    def _sketched(self, sketch: Sketch, standalone_ratio: float) -> list[tuple[int, Digest]]:
-        matches = self._group((sketch.element_width, sketch.row_nelems)).query(sketch, 16)
-        chosen = shortlist(matches, standalone_ratio, SHORTLIST)
+    def _sketched(self, sketch: Sketch) -> list[tuple[int, Digest]]:
+        matches = self._group((sketch.element_width, sketch.row_nelems)).query(sketch)
+        chosen = shortlist(matches, predict_standalone_ratio(sketch))
         return self._digests([match.key for match in chosen])
 
-    def _same_shape(self, spec: TensorSpec) -> list[tuple[int, Digest]]:
-        width, nrows, row_nelems = sketch_geometry(spec)
-        group = (width, row_nelems, nrows)
-        mine = list(reversed(self._small.get(group, ())))[:MAX_SMALL_CANDIDATES]
-        known = self._catalog.small_candidates(width, row_nelems, nrows, 4 * MAX_SMALL_CANDIDATES)
-        digests = dict([*mine, *known])
-        ordered = order_small_candidates(
-            [SmallCandidate(key, digest in self._hinted, age) for age, (key, digest) in enumerate(digests.items())],
-            MAX_SMALL_CANDIDATES,
-        )
-        return [(key, digests[key]) for key in ordered]
+    def _same_shape(self, segment: ParsedSegment, read: ReadPiece) -> list[tuple[int, Digest]]:
+        """Compare a small tensor with others of its shape, bit by bit; gives the nearest few."""
+        if segment.tensor is None:
+            return []
+        width, nrows, row_nelems = sketch_geometry(segment.tensor)
+        known = dict(self._catalog.small_candidates(width, row_nelems, nrows, 4 * SMALL_CANDIDATES))
+        known.update(self._small.get((width, row_nelems, nrows), ())[-4 * SMALL_CANDIDATES :])
+        ordered = [
+            candidate.key
+            for candidate in order_small_candidates(
+                [SmallCandidate(key, is_hinted=digest in self._hinted) for key, digest in known.items()]
+            )
+        ]
+        target = read(0, segment.nbytes)
+        base = bytearray(segment.nbytes)
+        distances: list[tuple[int, int]] = []
+        for key in ordered:
+            try:
+                self._reader.read_into(known[key], 0, base, depth=1)
+            except IntegrityError:
+                continue  # a damaged base must not be leaned on; verify will name it
+            distances.append((xor_popcount(target, base), len(distances)))
+        nearest = [ordered[position] for _, position in sorted(distances)[:SMALL_TRIALS]]
+        return [(key, known[key]) for key in nearest]
 
     def _group(self, group: tuple[int, int]) -> SketchIndex:
         index = self._groups.get(group)
@@ -150,8 +176,12 @@ class BaseSearch:
         return index
 
     def _digests(self, keys: list[int]) -> list[tuple[int, Digest]]:
-        known = self._catalog.digests_by_id([key for key in keys if key >= 0])
-        return [(key, self._keys[key] if key < 0 else known[key]) for key in keys if key < 0 or key in known]
+        known = self._catalog.digests_by_id([key for key in keys if key < _FIRST_KEY])
+        return [
+            (key, self._keys[key] if key >= _FIRST_KEY else known[key])
+            for key in keys
+            if key >= _FIRST_KEY or key in known
+        ]
 
     def _base_nbytes(self, digest: Digest) -> int:
         nbytes = self._nbytes.get(digest)
@@ -191,5 +221,3 @@ def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
     length = PIECE_NBYTES // element_width * element_width
     step = (nbytes - length) // max(count, 1)
     return [((index * step + step // 2) // element_width * element_width, length) for index in range(count)]
-
-

@@ -68,8 +68,13 @@ class ObjectRow:
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}",
-                   "cache_size=-8192", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={_BUSY_TIMEOUT_S * 1000}",
+        "cache_size=-8192",
+        "temp_store=MEMORY",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -114,12 +119,16 @@ class Catalog:
             with self.write() as connection:
                 schema.metadata.create_all(connection)
                 connection.execute(
-                    insert(schema.meta).prefix_with("OR IGNORE"), {"key": "version", "value": str(schema.CATALOG_VERSION)}
+                    insert(schema.meta).prefix_with("OR IGNORE"),
+                    {"key": "version", "value": str(schema.CATALOG_VERSION)},
                 )
         elif version != str(schema.CATALOG_VERSION):
             raise UnsupportedVersionError(
-                f"catalogue {self.path}", expected=f"version {schema.CATALOG_VERSION}", found=version,
-                path=str(self.path), action="Run `tensorhub verify --rebuild-catalog` with this version.",
+                f"catalogue {self.path}",
+                expected=f"version {schema.CATALOG_VERSION}",
+                found=version,
+                path=str(self.path),
+                action="Run `tensorhub verify --rebuild-catalog` with this version.",
             )
 
     def close(self) -> None:
@@ -140,26 +149,44 @@ class Catalog:
         name, path = f"catalogue {self.path}", str(self.path)
         if isinstance(error, OperationalError | sqlite3.OperationalError):
             if "locked" in found or "busy" in found:
-                return StoreLockedError(name, expected="a free catalogue", found=found, path=path,
-                                        action="Another process is writing; try again.")
+                return StoreLockedError(
+                    name,
+                    expected="a free catalogue",
+                    found=found,
+                    path=path,
+                    action="Another process is writing; try again.",
+                )
             if "full" in found:
-                return OutOfSpaceError(name, expected="free space", found=found, path=path,
-                                       action="Free some space and run the same command again.")
+                return OutOfSpaceError(
+                    name,
+                    expected="free space",
+                    found=found,
+                    path=path,
+                    action="Free some space and run the same command again.",
+                )
             if "readonly" in found or "unable to open" in found:
                 return BackendPermissionError(
-                    name, expected="a writable catalogue", found=found, path=path,
+                    name,
+                    expected="a writable catalogue",
+                    found=found,
+                    path=path,
                     action="Check the folder's mode, or set TENSORHUB_CATALOG_DIR to a writable folder.",
                 )
         return CorruptIndexError(
-            name, expected="a readable SQLite file", found=found, path=path,
+            name,
+            expected="a readable SQLite file",
+            found=found,
+            path=path,
             action="Run `tensorhub verify --rebuild-catalog`; packs and refs are the truth, nothing is lost.",
         )
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a write transaction; commits at the end, rolls back on an error."""
-        with self._translated(), self._engine.connect().execution_options(is_write=True) as connection, (
-            connection.begin()
+        with (
+            self._translated(),
+            self._engine.connect().execution_options(is_write=True) as connection,
+            connection.begin(),
         ):
             yield connection
 
@@ -191,8 +218,13 @@ class Catalog:
         found: dict[Digest, BlobRow] = {}
         columns = schema.blob.c
         query = select(
-            columns.id, columns.digest, columns.nbytes, columns.stored_nbytes, columns.delta_nbytes,
-            columns.delta_stored_nbytes, columns.standalone_nbytes,
+            columns.id,
+            columns.digest,
+            columns.nbytes,
+            columns.stored_nbytes,
+            columns.delta_nbytes,
+            columns.delta_stored_nbytes,
+            columns.standalone_nbytes,
         ).where(columns.pack.is_not(None))
         with self.read() as connection:
             for batch in _batches([digest.value for digest in digests]):
@@ -217,7 +249,10 @@ class Catalog:
             row = connection.execute(query).first()
         if row is None:
             raise MissingBlobError(
-                f"blob {digest}", expected="a record in some pack", found="none", digest=str(digest),
+                f"blob {digest}",
+                expected="a record in some pack",
+                found="none",
+                digest=str(digest),
                 action="Run `tensorhub verify` to see which files need it; add them again from any copy.",
             )
         return located(parse_blob_record(row[0], split_references(row[2])), Digest(row[1]))
@@ -233,12 +268,17 @@ class Catalog:
         columns = schema.stored_object.c
         with self.read() as connection:
             row = connection.execute(
-                select(columns.id, columns.payload).where(columns.digest == digest.value, columns.kind == int(kind))
+                select(columns.id, columns.payload).where(
+                    columns.digest == digest.value, columns.kind == int(kind)
+                )
             ).first()
         if row is None:
             raise MissingBlobError(
-                f"{kind.name.lower()} object {digest}", expected="a record in some pack", found="none",
-                digest=str(digest), action="Run `tensorhub verify` to see what is affected.",
+                f"{kind.name.lower()} object {digest}",
+                expected="a record in some pack",
+                found="none",
+                digest=str(digest),
+                action="Run `tensorhub verify` to see what is affected.",
             )
         return ObjectRow(row[0], digest, kind, row[1])
 
@@ -267,7 +307,9 @@ class Catalog:
         columns = schema.fact.c
         with self.read() as connection:
             rows = connection.execute(
-                select(columns.kind, columns.value, columns.is_claimed).where(columns.subject == subject.value)
+                select(columns.kind, columns.value, columns.is_claimed).where(
+                    columns.subject == subject.value
+                )
             ).all()
         return [Fact(FactKind(kind), subject, value, bool(is_claimed)) for kind, value, is_claimed in rows]
 
@@ -288,8 +330,11 @@ class Catalog:
         query = (
             select(columns.blob, columns.value)
             .join(schema.blob, schema.blob.c.id == columns.blob)
-            .where(columns.element_width == element_width, columns.row_nelems == row_nelems,
-                   schema.blob.c.pack.is_not(None))
+            .where(
+                columns.element_width == element_width,
+                columns.row_nelems == row_nelems,
+                schema.blob.c.pack.is_not(None),
+            )
         )
         if self_contained_only:
             query = query.where(schema.blob.c.delta_nbytes == 0)
@@ -304,9 +349,15 @@ class Catalog:
         columns = schema.blob.c
         query = (
             select(columns.id, columns.digest)
-            .where(columns.element_width == element_width, columns.row_nelems == row_nelems, columns.nrows == nrows,
-                   columns.row_nelems.is_not(None), columns.nbytes < 65536, columns.delta_nbytes == 0,
-                   columns.pack.is_not(None))
+            .where(
+                columns.element_width == element_width,
+                columns.row_nelems == row_nelems,
+                columns.nrows == nrows,
+                columns.row_nelems.is_not(None),
+                columns.nbytes < 65536,
+                columns.delta_nbytes == 0,
+                columns.pack.is_not(None),
+            )
             .order_by(columns.id.desc())
             .limit(limit)
         )
@@ -324,10 +375,16 @@ class Catalog:
                 ids = select(schema.stored_object.c.id).where(schema.stored_object.c.digest.in_(batch))
                 connection.execute(delete(schema.segment).where(schema.segment.c.file.in_(ids)))
                 connection.execute(
-                    delete(schema.tree_entry).where(schema.tree_entry.c.tree.in_(ids) | schema.tree_entry.c.file.in_(ids))
+                    delete(schema.tree_entry).where(
+                        schema.tree_entry.c.tree.in_(ids) | schema.tree_entry.c.file.in_(ids)
+                    )
                 )
-                connection.execute(delete(schema.repository_tree).where(schema.repository_tree.c.tree.in_(ids)))
-                connection.execute(delete(schema.stored_object).where(schema.stored_object.c.digest.in_(batch)))
+                connection.execute(
+                    delete(schema.repository_tree).where(schema.repository_tree.c.tree.in_(ids))
+                )
+                connection.execute(
+                    delete(schema.stored_object).where(schema.stored_object.c.digest.in_(batch))
+                )
                 connection.execute(delete(schema.fact).where(schema.fact.c.subject.in_(batch)))
             for batch in _batches([digest.value for digest in blobs]):
                 ids = select(schema.blob.c.id).where(schema.blob.c.digest.in_(batch))
@@ -347,13 +404,19 @@ class Catalog:
     def move_objects(self, digests: Iterable[Digest], subjects: Iterable[Digest], pack: Digest) -> None:
         """Say that objects and facts now lie in another pack (gc moved them)."""
         with self.write() as connection:
-            pack_id = connection.execute(select(schema.pack.c.id).where(schema.pack.c.digest == pack.value)).scalar_one()
+            pack_id = connection.execute(
+                select(schema.pack.c.id).where(schema.pack.c.digest == pack.value)
+            ).scalar_one()
             for batch in _batches([digest.value for digest in digests]):
                 connection.execute(
-                    update(schema.stored_object).where(schema.stored_object.c.digest.in_(batch)).values(pack=pack_id)
+                    update(schema.stored_object)
+                    .where(schema.stored_object.c.digest.in_(batch))
+                    .values(pack=pack_id)
                 )
             for batch in _batches([digest.value for digest in subjects]):
-                connection.execute(update(schema.fact).where(schema.fact.c.subject.in_(batch)).values(pack=pack_id))
+                connection.execute(
+                    update(schema.fact).where(schema.fact.c.subject.in_(batch)).values(pack=pack_id)
+                )
 
     def compact(self) -> None:
         """Give free pages of the file back to the disk."""

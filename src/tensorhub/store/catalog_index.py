@@ -15,7 +15,14 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 from tensorhub.errors import FormatError
 from tensorhub.lineage.sketch import parse_sketch, sketch_geometry
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import BlobRecord, FactKind, FileRecord, parse_commit, parse_file_record, parse_tree
+from tensorhub.schema.records import (
+    BlobRecord,
+    FactKind,
+    FileRecord,
+    parse_commit,
+    parse_file_record,
+    parse_tree,
+)
 from tensorhub.schema.tensor import TensorSpec
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog, ids_of
@@ -42,12 +49,16 @@ def index_pack(catalog: Catalog, hasher: Hasher, pack: Digest, nbytes: int, tabl
         Id, size and parsed table of the pack.
     """
     with catalog.write() as connection:
-        present = connection.execute(select(schema.pack.c.id).where(schema.pack.c.digest == pack.value)).scalar()
+        present = connection.execute(
+            select(schema.pack.c.id).where(schema.pack.c.digest == pack.value)
+        ).scalar()
         if present is not None:
             return
         pack_id = connection.execute(
             insert(schema.pack).values(
-                digest=pack.value, nbytes=nbytes, sealed_at_ns=table.sealed_at_ns,
+                digest=pack.value,
+                nbytes=nbytes,
+                sealed_at_ns=table.sealed_at_ns,
                 refs=b"".join(reference.value for reference in table.references),
             )
         ).inserted_primary_key[0]
@@ -59,14 +70,21 @@ def index_pack(catalog: Catalog, hasher: Hasher, pack: Digest, nbytes: int, tabl
         _insert_facts(connection, pack_id, table, blob_ids)
 
 
-def _insert_objects(connection: Connection, hasher: Hasher, pack_id: int, table: PackTable) -> list[_ParsedFile]:
+def _insert_objects(
+    connection: Connection, hasher: Hasher, pack_id: int, table: PackTable
+) -> list[_ParsedFile]:
     rows: list[dict[str, Any]] = []
     files: list[_ParsedFile] = []
     for kind, payload in table.objects:
         digest = hasher.object_digest(kind, payload)
         row: dict[str, Any] = {
-            "digest": digest.value, "kind": int(kind), "pack": pack_id, "payload": payload,
-            "commit_id": None, "nbytes": None, "tensors": None,
+            "digest": digest.value,
+            "kind": int(kind),
+            "pack": pack_id,
+            "payload": payload,
+            "commit_id": None,
+            "nbytes": None,
+            "tensors": None,
         }
         if kind is ObjectKind.COMMIT:
             row["commit_id"] = bytes.fromhex(parse_commit(payload).commit_id(digest))
@@ -81,7 +99,9 @@ def _insert_objects(connection: Connection, hasher: Hasher, pack_id: int, table:
     return files
 
 
-def _insert_placeholders(connection: Connection, table: PackTable, files: list[_ParsedFile]) -> dict[bytes, int]:
+def _insert_placeholders(
+    connection: Connection, table: PackTable, files: list[_ParsedFile]
+) -> dict[bytes, int]:
     digests: dict[bytes, None] = {}
     for record in table.blobs:
         digests[record.digest.value] = None
@@ -92,7 +112,9 @@ def _insert_placeholders(connection: Connection, table: PackTable, files: list[_
         if fact.kind is FactKind.SKETCH:
             digests[fact.subject.value] = None
     if digests:
-        connection.execute(insert(schema.blob).prefix_with("OR IGNORE"), [{"digest": value} for value in digests])
+        connection.execute(
+            insert(schema.blob).prefix_with("OR IGNORE"), [{"digest": value} for value in digests]
+        )
     return dict(ids_of(connection, digests))
 
 
@@ -120,8 +142,11 @@ def _choose_records(
         connection.execute(
             update(schema.blob).where(schema.blob.c.id == blob_id),
             {
-                "pack": pack_id, "nbytes": record.nbytes, "generation": record.generation,
-                "stored_nbytes": record.stored_nbytes, "standalone_nbytes": record.standalone_nbytes,
+                "pack": pack_id,
+                "nbytes": record.nbytes,
+                "generation": record.generation,
+                "stored_nbytes": record.stored_nbytes,
+                "standalone_nbytes": record.standalone_nbytes,
                 "delta_nbytes": sum(nbytes for _, nbytes in delta_chunks),
                 "delta_stored_nbytes": sum(chunk.stored.nbytes for chunk, _ in delta_chunks),
                 "element_width": record.element_width,
@@ -169,8 +194,13 @@ def _insert_segments(connection: Connection, files: list[_ParsedFile], blob_ids:
         }
         if shapes:
             connection.execute(
-                text("UPDATE blob SET row_nelems = :row_nelems, nrows = :nrows WHERE id = :id AND row_nelems IS NULL"),
-                [{"id": blob_id, "row_nelems": shape[0], "nrows": shape[1]} for blob_id, shape in shapes.items()],
+                text(
+                    "UPDATE blob SET row_nelems = :row_nelems, nrows = :nrows WHERE id = :id AND row_nelems IS NULL"
+                ),
+                [
+                    {"id": blob_id, "row_nelems": shape[0], "nrows": shape[1]}
+                    for blob_id, shape in shapes.items()
+                ],
             )
 
 
@@ -185,7 +215,9 @@ def _insert_tree_entries(connection: Connection, hasher: Hasher, table: PackTabl
         rows = [
             {"tree": tree_id, "file": row[0]}
             for start in range(0, len(files), 500)
-            for row in connection.execute(select(columns.id).where(columns.digest.in_(files[start : start + 500])))
+            for row in connection.execute(
+                select(columns.id).where(columns.digest.in_(files[start : start + 500]))
+            )
         ]
         if rows:
             connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
@@ -200,19 +232,28 @@ def _insert_facts(connection: Connection, pack_id: int, table: PackTable, blob_i
     sketches, facts = [], []
     for fact in table.facts:
         if fact.kind is not FactKind.SKETCH:
-            facts.append({
-                "subject": fact.subject.value, "kind": int(fact.kind), "pack": pack_id,
-                "is_claimed": int(fact.is_claimed), "value": fact.value,
-            })
+            facts.append(
+                {
+                    "subject": fact.subject.value,
+                    "kind": int(fact.kind),
+                    "pack": pack_id,
+                    "is_claimed": int(fact.is_claimed),
+                    "value": fact.value,
+                }
+            )
             continue
         try:
             sketch = parse_sketch(fact.value)
         except FormatError:
             continue  # of a later version: it only helps to find bases, and is made again when needed
-        sketches.append({
-            "blob": blob_ids[fact.subject.value], "element_width": sketch.element_width,
-            "row_nelems": sketch.row_nelems, "value": fact.value,
-        })
+        sketches.append(
+            {
+                "blob": blob_ids[fact.subject.value],
+                "element_width": sketch.element_width,
+                "row_nelems": sketch.row_nelems,
+                "value": fact.value,
+            }
+        )
     if sketches:
         connection.execute(insert(schema.sketch).prefix_with("OR IGNORE"), sketches)
     claimed = [row for row in facts if row["is_claimed"]]

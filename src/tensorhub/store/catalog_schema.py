@@ -22,7 +22,9 @@ from sqlalchemy import (
 CATALOG_VERSION = 1
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+meta = Table(
+    "meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False)
+)
 
 pack = Table(
     "pack",

@@ -58,14 +58,19 @@ class StoredFile(io.RawIOBase):
         """Move the position; past the end is allowed and reads nothing."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._map.nbytes}.get(whence)
         if base is None or base + offset < 0:
-            raise UsageError(f"seek in {self.name}", expected="a position at or after 0",
-                             found=f"offset {offset}, whence {whence}", action="Seek inside the file.")
+            raise UsageError(
+                f"seek in {self.name}",
+                expected="a position at or after 0",
+                found=f"offset {offset}, whence {whence}",
+                action="Seek inside the file.",
+            )
         self._position = base + offset
         return self._position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from the position; gives the number of bytes, 0 at the end."""
-        self._checkClosed()  # type: ignore[attr-defined]
+        if self.closed:
+            raise UsageError(f"read from {self.name}", expected="an open file", found="a closed one")
         view = memoryview(buffer).cast("B")
         nbytes = max(0, min(len(view), self._map.nbytes - self._position))
         read_range(self._map, self._reader, self._position, view[:nbytes])

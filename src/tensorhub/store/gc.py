@@ -27,7 +27,9 @@ from tensorhub.store.store import Store
 from tensorhub.store.values import GcReport
 
 GRACE_S = 86_400.0  # design: sealed packs that nothing names stay usable for a day
-REWRITE_DEAD_FRACTION = 0.25  # a pack is rewritten when a quarter of it is dead: at most 3 bytes copied per byte freed
+REWRITE_DEAD_FRACTION = (
+    0.25  # a pack is rewritten when a quarter of it is dead: at most 3 bytes copied per byte freed
+)
 
 
 @dataclass(slots=True)
@@ -88,7 +90,9 @@ def collect_garbage(
     if is_dry_run:
         freed = sum(usage[pack].nbytes for pack in plan.remove)
         freed += sum(usage[pack].nbytes - usage[pack].live_nbytes for pack in plan.rewrite)
-        return GcReport(len(usage), len(plan.remove), len(plan.rewrite), 0, freed, plan.kept_recent_nbytes, 0, True)
+        return GcReport(
+            len(usage), len(plan.remove), len(plan.rewrite), 0, freed, plan.kept_recent_nbytes, 0, True
+        )
     with Lease(store.layout) as lease:
         new_packs = _rewrite(store, lease, plan, usage, live, listener)
     removed_blobs = _drop(store, plan, horizon_ns)
@@ -97,10 +101,18 @@ def collect_garbage(
     store.reader.forget()
     store.catalog.compact()
     listener.end()
-    after = before - sum(usage[pack].nbytes for pack in (*plan.remove, *plan.rewrite)) + sum(new_packs.values())
+    after = (
+        before - sum(usage[pack].nbytes for pack in (*plan.remove, *plan.rewrite)) + sum(new_packs.values())
+    )
     return GcReport(
-        len(usage), len(plan.remove), len(plan.rewrite), removed_blobs, before - after, plan.kept_recent_nbytes,
-        temporary, False,
+        len(usage),
+        len(plan.remove),
+        len(plan.rewrite),
+        removed_blobs,
+        before - after,
+        plan.kept_recent_nbytes,
+        temporary,
+        False,
     )
 
 
@@ -224,7 +236,9 @@ class _Mover:
     def move_blob(self, digest: Digest) -> int:
         """Copy a blob's coded bytes out of doomed packs, checked by checksum, under a record of its own."""
         record = self._store.catalog.blob_record(digest)
-        if any(stored.pack in self._doomed for stored in _ranges(record)) or self._is_recorded_in_doomed(digest):
+        if any(stored.pack in self._doomed for stored in _ranges(record)) or self._is_recorded_in_doomed(
+            digest
+        ):
             if self._writer is not None and self._writer.nbytes >= TARGET_NBYTES:
                 self.seal()
             moved = 0
@@ -240,7 +254,9 @@ class _Mover:
 
             chunks = tuple(replace(chunk, stored=place(chunk.stored)) for chunk in record.chunks)
             model = place(record.model) if record.model else None
-            writer.table.blobs.append(replace(record, chunks=chunks, model=model, generation=record.generation + 1))
+            writer.table.blobs.append(
+                replace(record, chunks=chunks, model=model, generation=record.generation + 1)
+            )
             return moved
         return 0
 
@@ -303,7 +319,9 @@ def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
         keep_blobs = live.blobs | live.leaned_on
         dead_blobs, dead_objects = [], []
         with store.catalog.read() as connection:
-            ids = {row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))}
+            ids = {
+                row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))
+            }
             for blob_id, digest, pack in connection.execute(
                 select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
             ):
@@ -316,7 +334,9 @@ def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
                     dead_objects.append(Digest(digest))
         # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
         dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
-        store.catalog.drop_rows(packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects)
+        store.catalog.drop_rows(
+            packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects
+        )
         return len(dead_blobs)
 
 

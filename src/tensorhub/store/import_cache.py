@@ -77,13 +77,21 @@ def _add_repository(
 
 
 def _add_revision(
-    store: Store, repository: RepositoryId, revision: CachedRevision, refs: list[RefName], listener: Progress,
+    store: Store,
+    repository: RepositoryId,
+    revision: CachedRevision,
+    refs: list[RefName],
+    listener: Progress,
     workers: int | None,
 ) -> AddResult:
     """Add one revision and point its refs at it."""
-    listener.begin(f"Adding {repository}@{revision.commit_id[:12]}", sum(file.nbytes for file in revision.files))
+    listener.begin(
+        f"Adding {repository}@{revision.commit_id[:12]}", sum(file.nbytes for file in revision.files)
+    )
     main = refs[0]
-    with store.begin_commit(repository, revision=str(main), progress=listener, workers=workers) as transaction:
+    with store.begin_commit(
+        repository, revision=str(main), progress=listener, workers=workers
+    ) as transaction:
         present = transaction.parent
         is_same = present is not None and present.commit_id == revision.commit_id
         is_partial = revision.is_partial
@@ -94,7 +102,10 @@ def _add_revision(
             is_partial = is_partial and store.snapshots.commit(present.digest).is_partial
         _put_files(transaction, revision)
         facts = CommitFacts(
-            f"Import {revision.commit_id[:12]}", author=ORIGIN, is_partial=is_partial, origin=ORIGIN,
+            f"Import {revision.commit_id[:12]}",
+            author=ORIGIN,
+            is_partial=is_partial,
+            origin=ORIGIN,
             upstream_id=revision.commit_id,
         )
         result = transaction.publish(facts=facts, parents=())

@@ -45,7 +45,9 @@ from tensorhub.store.pack import TARGET_NBYTES, PackWriter
 from tensorhub.store.progress import Progress
 from tensorhub.store.reader import BlobReader
 
-KEEP_NBYTES = 4 << 20  # segments up to this size stay in memory between digest and coding: one read instead of two
+KEEP_NBYTES = (
+    4 << 20
+)  # segments up to this size stay in memory between digest and coding: one read instead of two
 WINDOW_NBYTES = 48 << 20  # kept segments in flight
 WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
 SKETCH_MIN_NBYTES = 64 << 10  # design: smaller tensors try same-shape candidates directly
@@ -159,7 +161,9 @@ class Ingest:
         self._search = search
         self._progress = progress
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tensorhub-ingest")
-        self._max_coding = 4 * workers  # chunks in flight: two a worker keep both busy, two more hide the writing
+        self._max_coding = (
+            4 * workers
+        )  # chunks in flight: two a worker keep both busy, two more hide the writing
         self._digesting: deque[_Job] = deque()
         self._digesting_nbytes = 0
         self._coding: deque[tuple[_Job, Future[_Coded]]] = deque()
@@ -255,7 +259,10 @@ class Ingest:
             return
         started = time.perf_counter()
         job.choice = self._search.choose(
-            digested.digest, job.segment, digested.sketch, lambda offset, nbytes: _read_piece(job, offset, nbytes)
+            digested.digest,
+            job.segment,
+            digested.sketch,
+            lambda offset, nbytes: _read_piece(job, offset, nbytes),
         )
         self.totals.stage_s["search"] += time.perf_counter() - started
         self.totals.new_nbytes += job.segment.nbytes
@@ -279,7 +286,11 @@ class Ingest:
         prediction, source = None, None
         if choice.base is not None and offset < choice.base_nbytes:
             source = SourceRange(choice.base, offset, min(nbytes, choice.base_nbytes - offset))
-            base = bytearray(source.nbytes) if source.nbytes < nbytes else memoryview(_base_buffer(nbytes))[:nbytes]
+            base = (
+                bytearray(source.nbytes)
+                if source.nbytes < nbytes
+                else memoryview(_base_buffer(nbytes))[:nbytes]
+            )
             self._reader.read_into(source.digest, source.offset, base, depth=1)
             prediction = BasePredictor().predict([base], nbytes, BasePredictor.version, b"")
         coded, used_prediction = encode_smallest(raw, job.element_width, prediction)
@@ -290,8 +301,10 @@ class Ingest:
         decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
         if decoded != raw:
             raise InvariantError(
-                f"codec {coded.codec_id} on {job.source.name}", expected="the bytes that were coded",
-                found="others after decoding", action="Nothing was stored; please report this with the file.",
+                f"codec {coded.codec_id} on {job.source.name}",
+                expected="the bytes that were coded",
+                found="others after decoding",
+                action="Nothing was stored; please report this with the file.",
             )
         _lap(times, "read_back", at)
         return _Coded(coded, coded_checksum, source if used_prediction else None, times)
@@ -336,8 +349,14 @@ class Ingest:
         """Make the record of a blob whose chunks are all in packs."""
         is_delta = any(chunk.is_delta for chunk in job.chunks)
         record = BlobRecord(
-            digested.digest, job.segment.nbytes, job.element_width, job.chunk_nbytes, 0,
-            job.choice.standalone_nbytes if job.choice and is_delta else 0, None, tuple(job.chunks),
+            digested.digest,
+            job.segment.nbytes,
+            job.element_width,
+            job.chunk_nbytes,
+            0,
+            job.choice.standalone_nbytes if job.choice and is_delta else 0,
+            None,
+            tuple(job.chunks),
         )
         writer.table.blobs.append(self._resolved(record))
         if digested.sketch is not None:
@@ -355,11 +374,13 @@ class Ingest:
 
     def _resolved(self, record: BlobRecord) -> BlobRecord:
         """Replace the tokens of unsealed packs: this one by None, sealed ones by their ids."""
-        packs: dict[Digest | None, Digest | None] = {self._token: None, **self._sealed}
+        packs: dict[Digest | None, Digest | None] = dict(self._sealed)
+        packs[self._token] = None
         return replace(
             record,
             chunks=tuple(
-                replace(chunk, stored=replace(chunk.stored, pack=packs[chunk.stored.pack])) for chunk in record.chunks
+                replace(chunk, stored=replace(chunk.stored, pack=packs[chunk.stored.pack]))
+                for chunk in record.chunks
             ),
         )
 
@@ -401,8 +422,12 @@ def _read_chunk(job: _Job, digested: Digested, index: int, offset: int, nbytes: 
     job.source.read_into(job.segment.start + offset, raw)
     if checksum(raw) != digested.checksums[index]:
         raise SourceChangedError(
-            job.source.name, expected="the bytes that were there a moment ago", found="others", path=job.source.name,
-            offset=job.segment.start + offset, action="Add the file again when nothing writes to it.",
+            job.source.name,
+            expected="the bytes that were there a moment ago",
+            found="others",
+            path=job.source.name,
+            offset=job.segment.start + offset,
+            action="Add the file again when nothing writes to it.",
         )
     return raw
 

@@ -152,12 +152,18 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
         present = [name for name in os.listdir(root) if name not in (".", "..")]
         if "hub.json" in present:
             raise AlreadyExistsError(
-                f"store {root}", expected="an empty folder", found="a store", path=str(root),
+                f"store {root}",
+                expected="an empty folder",
+                found="a store",
+                path=str(root),
                 action="Use it as it is, or choose another folder.",
             )
         if set(present) - {"packs", "refs", "leases"}:
             raise AlreadyExistsError(
-                f"folder {root}", expected="an empty folder", found=f"{len(present)} entries", path=str(root),
+                f"folder {root}",
+                expected="an empty folder",
+                found=f"{len(present)} entries",
+                path=str(root),
                 action="Choose an empty or a new folder for the store.",
             )
         for folder in (layout.packs, layout.temporary, layout.refs, layout.leases):
@@ -195,7 +201,10 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
         text = layout.hub_json.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise StoreNotFoundError(
-            f"store {root}", expected="a folder with a hub.json", found="none", path=str(root),
+            f"store {root}",
+            expected="a folder with a hub.json",
+            found="none",
+            path=str(root),
             action="Make one with `tensorhub init`, or point --store or TENSORHUB_STORE at one.",
         ) from None
     except UnicodeDecodeError as error:
@@ -209,12 +218,17 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
             raise _broken_settings(layout, "another format")
         if version > FORMAT_VERSION:
             raise UnsupportedVersionError(
-                f"store {root}", expected=f"format version {FORMAT_VERSION} or older", found=str(version),
-                path=str(root), action="Upgrade TensorHub to read this store.",
+                f"store {root}",
+                expected=f"format version {FORMAT_VERSION} or older",
+                found=str(version),
+                path=str(root),
+                action="Upgrade TensorHub to read this store.",
             )
         if document["digest"] not in _DIGESTS or document["cipher"] != "none":
             raise UnsupportedVersionError(
-                f"store {root}", expected=f"digest {' or '.join(_DIGESTS)} and cipher none", path=str(root),
+                f"store {root}",
+                expected=f"digest {' or '.join(_DIGESTS)} and cipher none",
+                path=str(root),
                 found=f"digest {document['digest']} and cipher {document['cipher']}",
                 action="Upgrade TensorHub to read this store.",
             )
@@ -231,7 +245,9 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
 
 def _broken_settings(layout: Layout, found: str) -> CorruptIndexError:
     return CorruptIndexError(
-        f"settings {layout.hub_json}", expected="the hub.json that `tensorhub init` wrote", found=found,
+        f"settings {layout.hub_json}",
+        expected="the hub.json that `tensorhub init` wrote",
+        found=found,
         path=str(layout.hub_json),
         action="Restore hub.json from a backup; its format is in docs/format.md, section 2.",
     )
@@ -240,4 +256,8 @@ def _broken_settings(layout: Layout, found: str) -> CorruptIndexError:
 def default_store_path() -> Path:
     """Where the store lies when nobody says: ``TENSORHUB_STORE``, else the platform's data folder."""
     configured = os.environ.get("TENSORHUB_STORE")
-    return Path(configured).expanduser() if configured else Path(platformdirs.user_data_dir("tensorhub")) / "store"
+    return (
+        Path(configured).expanduser()
+        if configured
+        else Path(platformdirs.user_data_dir("tensorhub")) / "store"
+    )

@@ -138,8 +138,11 @@ def store_lock(layout: Layout, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[No
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise StoreLockedError(
-                        f"store {layout.root}", expected="the lock to be free", found="held by another process",
-                        path=str(path), action="Try again; if it stays, look for a hanging tensorhub process.",
+                        f"store {layout.root}",
+                        expected="the lock to be free",
+                        found="held by another process",
+                        path=str(path),
+                        action="Try again; if it stays, look for a hanging tensorhub process.",
                     ) from None
                 time.sleep(_POLL_S)
         yield

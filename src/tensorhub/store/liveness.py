@@ -81,7 +81,8 @@ def find_live(store: Store, starts: Iterable[CommitReference]) -> Live:
 
 def blobs_of_files(store: Store, files: Iterable[Digest]) -> set[int]:
     """Give the row ids of every blob that some files name."""
-    columns, found = schema.stored_object.c, set()
+    columns = schema.stored_object.c
+    found: set[int] = set()
     values = [digest.value for digest in files]
     with store.catalog.read() as connection:
         for start in range(0, len(values), 500):

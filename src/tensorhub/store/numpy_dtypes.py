@@ -48,10 +48,13 @@ def to_numpy_dtype(dtype: DType) -> np.dtype[Any]:
     """
     if dtype not in _NUMPY:
         raise UnsupportedDTypeError(
-            f"dtype {dtype.name}", expected="a type of at least one byte", found=f"{dtype.bits} bits per element",
+            f"dtype {dtype.name}",
+            expected="a type of at least one byte",
+            found=f"{dtype.bits} bits per element",
             action="Read the tensor's bytes instead.",
         )
-    return np.dtype(_NUMPY[dtype])
+    found: np.dtype[Any] = np.dtype(_NUMPY[dtype])
+    return found
 
 
 def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> DType:
@@ -65,7 +68,9 @@ def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> DType:
     dtype = _DTYPES.get(numpy_dtype)
     if dtype is None or numpy_dtype.byteorder == ">":
         raise UnsupportedDTypeError(
-            f"NumPy dtype {numpy_dtype}", expected="a little-endian type that safetensors knows",
-            found=str(numpy_dtype), action="Convert the array first.",
+            f"NumPy dtype {numpy_dtype}",
+            expected="a little-endian type that safetensors knows",
+            found=str(numpy_dtype),
+            action="Convert the array first.",
         )
     return dtype

@@ -96,14 +96,20 @@ def parse_table(data: bytes, sealed_at_ns: int) -> PackTable:
         The bytes break the layout.
     """
     reader = RecordReader(data, "pack table")
-    references = tuple(Digest(reader.raw(DIGEST_NBYTES)) for _ in range(reader.count(item_nbytes=DIGEST_NBYTES)))
+    references = tuple(
+        Digest(reader.raw(DIGEST_NBYTES)) for _ in range(reader.count(item_nbytes=DIGEST_NBYTES))
+    )
     blobs = [parse_blob_record(reader.sized(), references) for _ in range(reader.count(item_nbytes=38))]
     objects: list[tuple[ObjectKind, bytes]] = []
     for _ in range(reader.count(item_nbytes=2)):
         kind = reader.varint()
         if kind not in tuple(ObjectKind):
-            raise UnsupportedVersionError("pack table", expected="object kinds 1 to 3", found=str(kind),
-                                          action="Upgrade TensorHub to read this store.")
+            raise UnsupportedVersionError(
+                "pack table",
+                expected="object kinds 1 to 3",
+                found=str(kind),
+                action="Upgrade TensorHub to read this store.",
+            )
         objects.append((ObjectKind(kind), reader.sized()))
     facts = [parse_fact(reader.sized()) for _ in range(reader.count(item_nbytes=35))]
     reader.finish()
@@ -172,15 +178,22 @@ class PackWriter:
         self.table.sealed_at_ns = sealed_at_ns
         raw = self.table.to_bytes()
         if parse_table(raw, sealed_at_ns) != self.table:
-            raise InvariantError("pack table", expected="the table that was written", found="another one",
-                                 action="Please report this with the command that led here.")
+            raise InvariantError(
+                "pack table",
+                expected="the table that was written",
+                found="another one",
+                action="Please report this with the command that led here.",
+            )
         coded = zstandard.ZstdCompressor(level=_TABLE_LEVEL).compress(raw)
         offset = self.append(coded)
         padding = -self._offset % CHUNK_ALIGNMENT
         if padding:
             self._append(bytes(padding))
-        self._append(_FOOT.pack(offset, len(coded), len(raw), checksum(coded), sealed_at_ns,
-                                PACK_VERSION, 0, 0, _TAIL_MAGIC))
+        self._append(
+            _FOOT.pack(
+                offset, len(coded), len(raw), checksum(coded), sealed_at_ns, PACK_VERSION, 0, 0, _TAIL_MAGIC
+            )
+        )
         pack = self._hasher.finish(self._state)
         target = self._layout.pack(pack)
         try:
@@ -212,7 +225,10 @@ class PackFile:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise MissingBlobError(
-                f"pack {pack.hex if pack else path}", expected="a file in the store", found="none", path=str(path),
+                f"pack {pack.hex if pack else path}",
+                expected="a file in the store",
+                found="none",
+                path=str(path),
                 pack=pack.hex if pack else None,
                 action="Run `tensorhub verify` to see which files need it.",
             ) from error
@@ -242,7 +258,12 @@ class PackFile:
         """Make the error that names this pack."""
         name = self.pack.hex if self.pack else str(self.path)
         return CorruptPackError(
-            f"pack {name}", expected=expected, found=found, pack=name, path=str(self.path), offset=offset,
+            f"pack {name}",
+            expected=expected,
+            found=found,
+            pack=name,
+            path=str(self.path),
+            offset=offset,
             action="Run `tensorhub verify` to see which files are affected; undamaged files stay readable.",
         )
 
@@ -260,15 +281,18 @@ class PackFile:
         if size < HEAD_NBYTES + FOOT_NBYTES:
             raise self.corrupt("a header and a footer", f"{size} bytes")
         magic, version, flags, _, owner = _HEAD.unpack(self.read(0, HEAD_NBYTES))
-        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, foot_flags, _, tail) = _FOOT.unpack(
-            self.read(size - FOOT_NBYTES, FOOT_NBYTES)
+        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, foot_flags, _, tail) = (
+            _FOOT.unpack(self.read(size - FOOT_NBYTES, FOOT_NBYTES))
         )
         if magic != _MAGIC:
             raise self.corrupt("the magic of a pack", magic.hex(), 0)
         if version > PACK_VERSION or flags:
             raise UnsupportedVersionError(
-                f"pack {self.path}", expected=f"pack version {PACK_VERSION}", found=f"{version} (flags {flags})",
-                path=str(self.path), action="Upgrade TensorHub to read this store.",
+                f"pack {self.path}",
+                expected=f"pack version {PACK_VERSION}",
+                found=f"{version} (flags {flags})",
+                path=str(self.path),
+                action="Upgrade TensorHub to read this store.",
             )
         if tail != _TAIL_MAGIC or foot_version != version or foot_flags:
             raise self.corrupt("the footer of a pack", tail.hex(), size - FOOT_NBYTES)

@@ -38,7 +38,9 @@ def refresh_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots, repos
     table, columns = schema.repository_tree, schema.stored_object.c
     with catalog.write() as connection:
         connection.execute(
-            delete(table).where(table.c.repo_type == repository.repo_type.value, table.c.repo_id == repository.repo_id)
+            delete(table).where(
+                table.c.repo_type == repository.repo_type.value, table.c.repo_id == repository.repo_id
+            )
         )
         for tree in trees:
             tree_id = connection.execute(select(columns.id).where(columns.digest == tree)).scalar()
@@ -85,7 +87,9 @@ class Places:
         totals: dict[str, int] = {}
         for digest, count in blobs.items():
             options = homes.get(digest, [])
-            home = next((item for item in options if item != prefer_other_than), options[0] if options else None)
+            home = next(
+                (item for item in options if item != prefer_other_than), options[0] if options else None
+            )
             name = str(home) if home else "(content without a repository)"
             totals[name] = totals.get(name, 0) + count
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))

@@ -91,7 +91,10 @@ class _Sums:
 
 
 def _predict(
-    store: Store, entries: Sequence[FolderEntry], repository: str | RepositoryId, notices: tuple[str, ...],
+    store: Store,
+    entries: Sequence[FolderEntry],
+    repository: str | RepositoryId,
+    notices: tuple[str, ...],
     listener: Progress,
 ) -> Prediction:
     sums, nbytes = _Sums(store), 0
@@ -117,13 +120,23 @@ def _predict(
                     _take(sums, source, waiting, listener)
     listener.end()
     return Prediction(
-        str(as_repository(repository)), len(entries), sums.tensors, nbytes, sums.identical, sums.delta, sums.predicted,
-        store.places.count_by_repository(sums.bases), notices,
+        str(as_repository(repository)),
+        len(entries),
+        sums.tensors,
+        nbytes,
+        sums.identical,
+        sums.delta,
+        sums.predicted,
+        store.places.count_by_repository(sums.bases),
+        notices,
     )
 
 
 def _take(
-    sums: _Sums, source: FileSource, waiting: deque[tuple[ParsedSegment, Future[Digested]]], listener: Progress
+    sums: _Sums,
+    source: FileSource,
+    waiting: deque[tuple[ParsedSegment, Future[Digested]]],
+    listener: Progress,
 ) -> None:
     segment, job = waiting.popleft()
     sums.take(source, segment, job.result())

@@ -35,7 +35,9 @@ from tensorhub.store.pack import PackFile
 from tensorhub.store.read_plan import plan_chunks
 
 MAX_DEPTH = 8  # delta depth is 1 by design; a longer walk means a record that lies
-CHUNK_CACHE_NBYTES = 96 << 20  # holds the bases of the tensors in flight; part of the 512 MiB promised for add and get
+CHUNK_CACHE_NBYTES = (
+    96 << 20
+)  # holds the bases of the tensors in flight; part of the 512 MiB promised for add and get
 _RECORD_CACHE = 4096  # parsed blob records; about 1 kB each for usual tensors
 _OPEN_PACKS = 128  # descriptors kept; the usual soft limit of a process is 1024
 
@@ -113,8 +115,12 @@ class BlobReader:
 
     def _pack(self, pack: Digest | None) -> PackFile:
         if pack is None:
-            raise InvariantError("stored range", expected="the id of a pack", found="none",
-                                 action="Please report this with the command that led here.")
+            raise InvariantError(
+                "stored range",
+                expected="the id of a pack",
+                found="none",
+                action="Please report this with the command that led here.",
+            )
         unsealed = self._unsealed.get(pack.value)
         if unsealed is not None:
             file, flush = unsealed
@@ -143,8 +149,11 @@ class BlobReader:
         file = self._pack(stored.pack)
         coded = file.read(stored.offset, stored.nbytes)
         if (found := checksum(coded)) != stored.checksum:
-            error = file.corrupt(f"coded bytes of blob {digest} with checksum {stored.checksum:016x}",
-                                 f"{found:016x}", stored.offset)
+            error = file.corrupt(
+                f"coded bytes of blob {digest} with checksum {stored.checksum:016x}",
+                f"{found:016x}",
+                stored.offset,
+            )
             error.digest = str(digest)
             raise error
         return coded
@@ -182,8 +191,11 @@ class BlobReader:
         view = memoryview(out).cast("B")
         if start + len(view) > record.nbytes:
             raise IntegrityError(
-                f"blob {digest}", expected=f"at least {start + len(view)} bytes", found=f"{record.nbytes} bytes",
-                digest=str(digest), action="Run `tensorhub verify`; the record that names this range is wrong.",
+                f"blob {digest}",
+                expected=f"at least {start + len(view)} bytes",
+                found=f"{record.nbytes} bytes",
+                digest=str(digest),
+                action="Run `tensorhub verify`; the record that names this range is wrong.",
             )
         for run in plan_chunks(start, start + len(view), record.chunk_nbytes):
             target = view[run.position : run.position + run.stop - run.start]
@@ -224,7 +236,13 @@ class BlobReader:
         return chunk
 
     def decode_into(
-        self, record: BlobRecord, index: int, out: bytearray | memoryview, *, depth: int = 0, is_known_sound: bool = False
+        self,
+        record: BlobRecord,
+        index: int,
+        out: bytearray | memoryview,
+        *,
+        depth: int = 0,
+        is_known_sound: bool = False,
     ) -> None:
         """Decode one whole chunk into ``out`` and check it.
 
@@ -253,9 +271,12 @@ class BlobReader:
             raise
         if not is_known_sound and (found := checksum(memoryview(out))) != chunk.decoded_checksum:
             raise DigestMismatchError(
-                f"chunk {index} of blob {record.digest}", expected=f"checksum {chunk.decoded_checksum:016x}",
-                found=f"{found:016x}", digest=str(record.digest),
-                pack=chunk.stored.pack.hex if chunk.stored.pack else None, offset=chunk.stored.offset,
+                f"chunk {index} of blob {record.digest}",
+                expected=f"checksum {chunk.decoded_checksum:016x}",
+                found=f"{found:016x}",
+                digest=str(record.digest),
+                pack=chunk.stored.pack.hex if chunk.stored.pack else None,
+                offset=chunk.stored.offset,
                 action="Run `tensorhub verify` to see which files are affected.",
             )
 
@@ -267,22 +288,33 @@ class BlobReader:
             return None
         if depth >= MAX_DEPTH:
             raise IntegrityError(
-                f"blob {digest}", expected=f"at most {MAX_DEPTH} bases to walk", found="more, or a circle",
-                digest=str(digest), action="Run `tensorhub verify --rebuild-catalog`.",
+                f"blob {digest}",
+                expected=f"at most {MAX_DEPTH} bases to walk",
+                found="more, or a circle",
+                digest=str(digest),
+                action="Run `tensorhub verify --rebuild-catalog`.",
             )
         sources = []
         for source in chunk.sources:
-            if source.nbytes > 2 * nbytes:  # a predictor may need more than it predicts, but not without bound
+            if (
+                source.nbytes > 2 * nbytes
+            ):  # a predictor may need more than it predicts, but not without bound
                 raise CorruptPackError(
-                    f"chunk of blob {digest}", expected=f"a source of at most {2 * nbytes} bytes",
-                    found=f"{source.nbytes}", digest=str(digest), action="Run `tensorhub verify`.",
+                    f"chunk of blob {digest}",
+                    expected=f"a source of at most {2 * nbytes} bytes",
+                    found=f"{source.nbytes}",
+                    digest=str(digest),
+                    action="Run `tensorhub verify`.",
                 )
             try:
                 sources.append(self._source(source.digest, source.offset, source.nbytes, depth + 1))
             except MissingBlobError as error:
                 raise MissingBaseError(
-                    f"base {source.digest} of blob {digest}", expected="the base in some pack", found=error.found,
-                    digest=str(digest), pack=error.pack,
+                    f"base {source.digest} of blob {digest}",
+                    expected="the base in some pack",
+                    found=error.found,
+                    digest=str(digest),
+                    pack=error.pack,
                     action="Add any file again that holds the base; `tensorhub verify` lists what needs it.",
                 ) from error
         predictor = predictor_for_record(chunk.predictor_id, chunk.predictor_version)
@@ -302,5 +334,3 @@ class BlobReader:
 def chunk_nbytes(record: BlobRecord, index: int) -> int:
     """Decoded size of a chunk."""
     return min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes)
-
-

@@ -29,7 +29,9 @@ class RefStore:
         """Give the repository as it is written in the store, compared without case; None if there is none."""
         if self._layout.repository(repository).is_dir():
             return repository
-        return next((other for other in self.repositories(repository.repo_type) if other.key == repository.key), None)
+        return next(
+            (other for other in self.repositories(repository.repo_type) if other.key == repository.key), None
+        )
 
     def create_repository(self, repository: RepositoryId) -> RepositoryId:
         """Make a repository, empty until a ref is written; an existing one is left as it is."""
@@ -48,7 +50,9 @@ class RefStore:
         """List repositories, ordered by type and id."""
         found: list[RepositoryId] = []
         for kind in RepoType if repo_type is None else (repo_type,):
-            found.extend(decode_repository(kind.value, name) for name in _names(self._layout.refs / kind.value))
+            found.extend(
+                decode_repository(kind.value, name) for name in _names(self._layout.refs / kind.value)
+            )
         return sorted(found, key=lambda repository: (repository.repo_type.value, *repository.key))
 
     def read(self, repository: RepositoryId, ref: RefName) -> CommitReference | None:
@@ -131,7 +135,9 @@ class RefStore:
         """Remove a repository and all of its refs. Call under the store lock."""
         folder = self._layout.repository(repository)
         try:
-            doomed = folder.with_name(f".{folder.name[:200]}.deleted")  # one rename, so that no half stays visible
+            doomed = folder.with_name(
+                f".{folder.name[:200]}.deleted"
+            )  # one rename, so that no half stays visible
             shutil.rmtree(doomed, ignore_errors=True)
             folder.rename(doomed)
             fsync_folder(folder.parent)
@@ -151,6 +157,9 @@ def _names(folder: Path) -> list[str]:
 
 def _corrupt(path: Path, found: str) -> CorruptIndexError:
     return CorruptIndexError(
-        f"ref file {path}", expected="a commit id and a commit digest", found=repr(found), path=str(path),
+        f"ref file {path}",
+        expected="a commit id and a commit digest",
+        found=repr(found),
+        path=str(path),
         action="Restore the file from a backup, or remove it and add the revision again.",
     )

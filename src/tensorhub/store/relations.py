@@ -43,8 +43,13 @@ class _Edge:
 
     def freeze(self, repository: str) -> LineageEdge:
         return LineageEdge(
-            repository, self.identical_tensors, self.identical_nbytes, self.delta_tensors, self.delta_nbytes,
-            self.delta_stored_nbytes, self.standalone_nbytes,
+            repository,
+            self.identical_tensors,
+            self.identical_nbytes,
+            self.delta_tensors,
+            self.delta_nbytes,
+            self.delta_stored_nbytes,
+            self.standalone_nbytes,
         )
 
 
@@ -82,13 +87,20 @@ def lineage(store: Store, repository: str | RepositoryId, revision: str | None =
                 home = snapshot.repository
             edges.setdefault(str(home), _Edge()).add_delta(row)
     return LineageReport(
-        str(snapshot.repository), snapshot.reference.commit_id, len(tensors), sum(row.nbytes for row in rows.values()),
-        sum(row.stored_nbytes for row in rows.values()), _frozen(edges), _dependents(store, snapshot, rows.values()),
+        str(snapshot.repository),
+        snapshot.reference.commit_id,
+        len(tensors),
+        sum(row.nbytes for row in rows.values()),
+        sum(row.stored_nbytes for row in rows.values()),
+        _frozen(edges),
+        _dependents(store, snapshot, rows.values()),
     )
 
 
 def _frozen(edges: dict[str, _Edge]) -> tuple[LineageEdge, ...]:
-    ordered = sorted(edges.items(), key=lambda item: (-item[1].delta_nbytes - item[1].identical_nbytes, item[0]))
+    ordered = sorted(
+        edges.items(), key=lambda item: (-item[1].delta_nbytes - item[1].identical_nbytes, item[0])
+    )
     return tuple(edge.freeze(name) for name, edge in ordered)
 
 
@@ -145,19 +157,27 @@ def similar(
         (item for item in store.tensors(repository, revision, path=path) if item.name == tensor_name), None
     )
     if info is None:
-        store.read_tensor_bytes(repository, tensor_name, revision=revision, path=path)  # raises the right error
+        store.read_tensor_bytes(
+            repository, tensor_name, revision=revision, path=path
+        )  # raises the right error
         raise NotFoundError(f"tensor {tensor_name!r}", expected="a tensor", found="none")
     if info.nbytes < SIMILAR_MIN_NBYTES:
         raise UsageError(
-            f"tensor {tensor_name!r}", expected=f"at least {SIMILAR_MIN_NBYTES} bytes", found=f"{info.nbytes} bytes",
+            f"tensor {tensor_name!r}",
+            expected=f"at least {SIMILAR_MIN_NBYTES} bytes",
+            found=f"{info.nbytes} bytes",
             action="Ask for a larger tensor; smaller ones have no sketch.",
         )
     segment = _segment(snapshot, info.path, tensor_name)
     if segment.tensor is None:
         raise NotFoundError(f"tensor {tensor_name!r}", expected="a tensor", found="bytes")
-    sketch = sketch_of(store.read_tensor_bytes(repository, tensor_name, revision=revision, path=info.path), segment.tensor)
+    sketch = sketch_of(
+        store.read_tensor_bytes(repository, tensor_name, revision=revision, path=info.path), segment.tensor
+    )
     index = SketchIndex()
-    for key, value in store.catalog.sketches(sketch.element_width, sketch.row_nelems, self_contained_only=False):
+    for key, value in store.catalog.sketches(
+        sketch.element_width, sketch.row_nelems, self_contained_only=False
+    ):
         index.add(key, parse_sketch(value))
     matches = index.query(sketch, limit + 1, is_exhaustive=True)
     digests = store.catalog.digests_by_id([match.key for match in matches])
@@ -171,8 +191,15 @@ def similar(
         owner, where, named = place
         found.append(
             SimilarTensor(
-                str(owner), where, named.name, named.shape, named.dtype.name, digest, round(match.bit_distance, 4),
-                round(match.predicted_ratio, 4), bool(row and row.is_self_contained),
+                str(owner),
+                where,
+                named.name,
+                named.shape,
+                named.dtype.name,
+                digest,
+                round(match.bit_distance, 4),
+                round(match.predicted_ratio, 4),
+                bool(row and row.is_self_contained),
             )
         )
     return found[:limit]
@@ -197,5 +224,3 @@ def _place(
             if segment.digest == digest and segment.tensor is not None and path is not None:
                 return owner, path, segment.tensor
     return None
-
-

@@ -23,20 +23,29 @@ if TYPE_CHECKING:
 
 
 def _estimate(
-    store: Store, repository: RepositoryId, removed: tuple[str, ...], gone: list[CommitReference],
-    kept: list[CommitReference], *, is_dry_run: bool,
+    store: Store,
+    repository: RepositoryId,
+    removed: tuple[str, ...],
+    gone: list[CommitReference],
+    kept: list[CommitReference],
+    *,
+    is_dry_run: bool,
 ) -> RemoveResult:
     before, after = find_live(store, gone), find_live(store, kept)
     doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on
     stay = before.blobs - doomed
-    return RemoveResult(str(repository), removed, coded_nbytes(store, doomed), coded_nbytes(store, stay), is_dry_run)
+    return RemoveResult(
+        str(repository), removed, coded_nbytes(store, doomed), coded_nbytes(store, stay), is_dry_run
+    )
 
 
 def _present(store: Store, repository: RepositoryId, ref: RefName) -> CommitReference:
     reference = store.ref_store.read(repository, ref)
     if reference is None:
         raise RevisionNotFoundError(
-            f"{ref} of {repository}", expected="an existing ref", found="none",
+            f"{ref} of {repository}",
+            expected="an existing ref",
+            found="none",
             action=f"See `tensorhub show {repository}` for its refs.",
         )
     return reference
@@ -83,8 +92,13 @@ def squash(
     from_tree |= sources_of(store, from_tree)
     doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on - from_tree
     removed = tuple(item.commit_id for item in history)
-    result = RemoveResult(str(repository), removed, coded_nbytes(store, doomed),
-                          coded_nbytes(store, before.blobs - doomed), is_dry_run)
+    result = RemoveResult(
+        str(repository),
+        removed,
+        coded_nbytes(store, doomed),
+        coded_nbytes(store, before.blobs - doomed),
+        is_dry_run,
+    )
     if is_dry_run or not commit.parents:
         return result
     _replace_history(store, repository, ref, reference, commit, message)
@@ -92,12 +106,22 @@ def squash(
 
 
 def _replace_history(
-    store: Store, repository: RepositoryId, ref: RefName, reference: CommitReference, commit: Commit, message: str
+    store: Store,
+    repository: RepositoryId,
+    ref: RefName,
+    reference: CommitReference,
+    commit: Commit,
+    message: str,
 ) -> None:
     title, _, rest = message.strip().partition("\n")
     squashed = Commit(
-        commit.tree, (), commit.author, time.time_ns() // 1_000_000, title or commit.title,
-        rest.strip() if message else commit.message, commit.is_partial,
+        commit.tree,
+        (),
+        commit.author,
+        time.time_ns() // 1_000_000,
+        title or commit.title,
+        rest.strip() if message else commit.message,
+        commit.is_partial,
     )
     with store.begin_commit(repository, revision=str(ref)) as transaction:
         digest = transaction.put_object(ObjectKind.COMMIT, squashed.to_bytes())

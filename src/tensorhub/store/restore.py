@@ -83,8 +83,12 @@ def restore(
             writer.restore_entry(root / entry.path, entry, records[entry.path])
     listener.end()
     return RestoreResult(
-        str(snapshot.repository), snapshot.reference.commit_id, destination, len(entries),
-        sum(record.nbytes for record in records.values()), snapshot.commit.is_partial,
+        str(snapshot.repository),
+        snapshot.reference.commit_id,
+        destination,
+        len(entries),
+        sum(record.nbytes for record in records.values()),
+        snapshot.commit.is_partial,
     )
 
 
@@ -108,13 +112,19 @@ def _check_target(root: Path, entry: TreeEntry, *, overwrite: bool) -> None:
         current = current / part
         if current.is_symlink():
             raise InvalidNameError(
-                f"path {entry.path!r}", expected=f"{current} to be a folder", found="a symlink", path=str(current),
+                f"path {entry.path!r}",
+                expected=f"{current} to be a folder",
+                found="a symlink",
+                path=str(current),
                 action="Remove the link or restore into an empty folder; get never writes through links.",
             )
     target = root / entry.path
     if not overwrite and (target.exists() or target.is_symlink()):
         raise AlreadyExistsError(
-            f"file {target}", expected="no file there yet", found="one", path=str(target),
+            f"file {target}",
+            expected="no file there yet",
+            found="one",
+            path=str(target),
             action="Choose an empty folder, or pass --overwrite.",
         )
 
@@ -150,13 +160,18 @@ class _Restorer:
         text = bytearray(record.nbytes)
         offset = 0
         for segment in record.segments:
-            self._store.reader.read_into(segment.digest, 0, memoryview(text)[offset : offset + segment.nbytes])
+            self._store.reader.read_into(
+                segment.digest, 0, memoryview(text)[offset : offset + segment.nbytes]
+            )
             offset += segment.nbytes
         link = os.fsdecode(bytes(text))
         inside = os.path.normpath(os.path.join(os.path.dirname(entry.path), link))  # noqa: PTH118, PTH120
         if os.path.isabs(link) or inside == ".." or inside.startswith("../"):
             raise InvalidNameError(
-                f"symlink {entry.path!r}", expected="a target inside the snapshot", found=link, path=entry.path,
+                f"symlink {entry.path!r}",
+                expected="a target inside the snapshot",
+                found=link,
+                path=entry.path,
                 action="The snapshot was not made by add; get never makes links that lead outside.",
             )
         temporary.symlink_to(link)
@@ -194,8 +209,10 @@ class _Restorer:
                 states.popleft()
                 if (found := hasher.finish(state)) != record.segments[ordinal].digest:
                     raise DigestMismatchError(
-                        f"segment {ordinal} of the file", expected=str(record.segments[ordinal].digest),
-                        found=str(found), digest=str(record.segments[ordinal].digest),
+                        f"segment {ordinal} of the file",
+                        expected=str(record.segments[ordinal].digest),
+                        found=str(found),
+                        digest=str(record.segments[ordinal].digest),
                         action="Run `tensorhub verify` to see what is damaged.",
                     )
                 state = hasher.start()
@@ -210,7 +227,9 @@ class _Restorer:
                 nbytes = chunk_nbytes(blob, index)
                 buffer = self._free.pop() if self._free else bytearray()
                 start = index * blob.chunk_nbytes
-                future = self._pool.submit(self._write_chunk, descriptor, offset, segment.digest, start, nbytes, buffer)
+                future = self._pool.submit(
+                    self._write_chunk, descriptor, offset, segment.digest, start, nbytes, buffer
+                )
                 waiting.append((ordinal, future))
                 while len(waiting) >= self._limit:
                     take()

@@ -78,8 +78,10 @@ class Snapshot:
             if entry.path == path:
                 return entry
         raise FileEntryNotFoundError(
-            f"file {path!r} in {self.repository}@{self.reference.commit_id[:12]}", expected="an entry of the snapshot",
-            found="none, but the snapshot is partial" if self.commit.is_partial else "none", path=path,
+            f"file {path!r} in {self.repository}@{self.reference.commit_id[:12]}",
+            expected="an entry of the snapshot",
+            found="none, but the snapshot is partial" if self.commit.is_partial else "none",
+            path=path,
             action="The file may exist where this was imported from; import it again with that file present."
             if self.commit.is_partial
             else "See `tensorhub ls` for the paths.",
@@ -92,7 +94,10 @@ class Snapshot:
     def blob_digests(self) -> set[Digest]:
         """Name every blob that its tensors are made of."""
         return {
-            item.digest for entry in self.tree.entries for item in self.record(entry).segments if item.tensor is not None
+            item.digest
+            for entry in self.tree.entries
+            for item in self.record(entry).segments
+            if item.tensor is not None
         }
 
 
@@ -124,7 +129,9 @@ class Snapshots:
         found = self._refs.find_repository(asked)
         if found is None:
             raise RepositoryNotFoundError(
-                f"repository {asked}", expected="one of the store's repositories", found="none",
+                f"repository {asked}",
+                expected="one of the store's repositories",
+                found="none",
                 action="See `tensorhub ls`.",
             )
         return found
@@ -148,11 +155,14 @@ class Snapshots:
         found = self.repository(repository)
         refs = self._refs.list(found)
         if revision is None:
-            default = refs.get(RefName(RefKind.HEADS, "main")) or (next(iter(refs.values())) if len(refs) == 1 else None)
+            default = refs.get(RefName(RefKind.HEADS, "main")) or (
+                next(iter(refs.values())) if len(refs) == 1 else None
+            )
             if default is not None:
                 return default
             raise RevisionNotFoundError(
-                f"default revision of {found}", expected="a branch main, or a single ref",
+                f"default revision of {found}",
+                expected="a branch main, or a single ref",
                 found=f"{len(refs)} refs" if refs else "an empty repository",
                 action="Give one with --revision." if refs else "Add something to it first.",
             )
@@ -181,7 +191,8 @@ class Snapshots:
         if len(matches) == 1:
             return next(iter(matches.values()))
         raise RevisionNotFoundError(
-            f"revision {revision!r} of {repository}", expected="a branch, a tag or a commit id",
+            f"revision {revision!r} of {repository}",
+            expected="a branch, a tag or a commit id",
             found=f"{len(matches)} commits that start so" if matches else "none",
             action=f"See `tensorhub show {repository}` for its refs.",
         )
@@ -237,7 +248,11 @@ class Snapshots:
         return self._parsed(digest, ObjectKind.FILE, parse_file_record, lambda record: len(record.segments))
 
     def _parsed(
-        self, digest: Digest, kind: ObjectKind, parse: Callable[[bytes], Record], items: Callable[[Record], int]
+        self,
+        digest: Digest,
+        kind: ObjectKind,
+        parse: Callable[[bytes], Record],
+        items: Callable[[Record], int],
     ) -> Record:
         with self._lock:
             present = self._cache.get(digest.value)
@@ -247,8 +262,11 @@ class Snapshots:
             value = parse(self._catalog.object(digest, kind).payload)
         except FormatError as error:
             raise IntegrityError(
-                f"{kind.name.lower()} object {digest}", expected="a record that parses", found=str(error),
-                digest=str(digest), action="Run `tensorhub verify --rebuild-catalog`.",
+                f"{kind.name.lower()} object {digest}",
+                expected="a record that parses",
+                found=str(error),
+                digest=str(digest),
+                action="Run `tensorhub verify --rebuild-catalog`.",
             ) from error
         count = items(value) + 1
         with self._lock:
@@ -290,7 +308,9 @@ class Snapshots:
             gc removed something in the meantime; the same call will work (retryable).
         """
         entries = self.tree(tree).entries
-        if len(self.file_sizes(list({entry.file for entry in entries}))) != len({entry.file for entry in entries}):
+        if len(self.file_sizes(list({entry.file for entry in entries}))) != len(
+            {entry.file for entry in entries}
+        ):
             raise _gone("a file record")
         with self._catalog.read() as connection:
             tree_id = connection.execute(
@@ -311,8 +331,8 @@ _MISSING = text(
 
 def _gone(what: str) -> StoreLockedError:
     return StoreLockedError(
-        "commit", expected="everything it names in the store", found=f"{what} that gc has just removed",
+        "commit",
+        expected="everything it names in the store",
+        found=f"{what} that gc has just removed",
         action="Add the same content again; nothing of this commit is visible.",
     )
-
-

@@ -168,9 +168,13 @@ class Store:
         self._check_writable()
         asked = as_repository(repository)
         found = self.ref_store.find_repository(asked) or asked
-        return CommitTransaction(self, found, parse_ref(revision), progress or Quiet(), workers or os.cpu_count() or 1)
+        return CommitTransaction(
+            self, found, parse_ref(revision), progress or Quiet(), workers or os.cpu_count() or 1
+        )
 
-    def delete_ref(self, repository: str | RepositoryId, name: str, *, is_dry_run: bool = False) -> RemoveResult:
+    def delete_ref(
+        self, repository: str | RepositoryId, name: str, *, is_dry_run: bool = False
+    ) -> RemoveResult:
         """Remove a ref; its content stays until gc, and for good where something else reaches it.
 
         Raises
@@ -181,7 +185,12 @@ class Store:
         return delete_ref(self, self.snapshots.repository(repository), parse_ref(name), is_dry_run=is_dry_run)
 
     def squash(
-        self, repository: str | RepositoryId, name: str = "main", *, message: str = "", is_dry_run: bool = False
+        self,
+        repository: str | RepositoryId,
+        name: str = "main",
+        *,
+        message: str = "",
+        is_dry_run: bool = False,
     ) -> RemoveResult:
         """Drop a ref's history: its present tree becomes a first commit.
 
@@ -206,7 +215,10 @@ class Store:
     def _check_writable(self) -> None:
         if not os.access(self.layout.root, os.W_OK):
             raise BackendPermissionError(
-                f"store {self.path}", expected="a writable folder", found="one that is read-only", path=str(self.path),
+                f"store {self.path}",
+                expected="a writable folder",
+                found="one that is read-only",
+                path=str(self.path),
                 action="Reading works; to write, remount the disk or change the folder's mode.",
             )
 
@@ -241,8 +253,14 @@ class Store:
             commit = self.snapshots.commit(reference.digest)
             found.append(
                 CommitInfo(
-                    reference.commit_id, tuple(parent.commit_id for parent in commit.parents), commit.author,
-                    commit.date_ms, commit.title, commit.message, commit.is_partial, commit.origin,
+                    reference.commit_id,
+                    tuple(parent.commit_id for parent in commit.parents),
+                    commit.author,
+                    commit.date_ms,
+                    commit.title,
+                    commit.message,
+                    commit.is_partial,
+                    commit.origin,
                 )
             )
         return found
@@ -259,7 +277,9 @@ class Store:
             record = snapshot.record(entry)
             tensors = sum(1 for item in record.segments if item.tensor is not None)
             found.append(
-                FileInfo(entry.path, _MODES[entry.mode], record.nbytes, record.format_name, tensors, entry.file)
+                FileInfo(
+                    entry.path, _MODES[entry.mode], record.nbytes, record.format_name, tensors, entry.file
+                )
             )
         return found
 
@@ -280,8 +300,14 @@ class Store:
                     row = rows.get(segment.digest)
                     found.append(
                         TensorInfo(
-                            segment.tensor.name, segment.tensor.dtype.name, segment.tensor.shape, entry.path, offset,
-                            segment.nbytes, row.stored_nbytes if row else 0, segment.digest,
+                            segment.tensor.name,
+                            segment.tensor.dtype.name,
+                            segment.tensor.shape,
+                            entry.path,
+                            offset,
+                            segment.nbytes,
+                            row.stored_nbytes if row else 0,
+                            segment.digest,
                             "delta" if row and not row.is_self_contained else "standalone",
                             bases.get(row.blob_id) if row else None,
                         )
@@ -310,8 +336,12 @@ class Store:
             Something that the range needs is damaged.
         """
         if offset < 0 or (length is not None and length < 0):
-            raise UsageError(f"range of {path}", expected="offset and length of at least 0",
-                             found=f"offset {offset}, length {length}", action="Give a range inside the file.")
+            raise UsageError(
+                f"range of {path}",
+                expected="offset and length of at least 0",
+                found=f"offset {offset}, length {length}",
+                action="Give a range inside the file.",
+            )
         file_map = FileMap(self._record(repository, path, revision)[1].segments)
         nbytes = max(0, min(file_map.nbytes - offset, file_map.nbytes if length is None else length))
         out = bytearray(nbytes)
@@ -326,7 +356,12 @@ class Store:
         return open_buffered(record, self.reader, entry.path)
 
     def read_tensor(
-        self, repository: str | RepositoryId, name: str, *, revision: str | None = None, path: str | None = None
+        self,
+        repository: str | RepositoryId,
+        name: str,
+        *,
+        revision: str | None = None,
+        path: str | None = None,
     ) -> NDArray[Any]:
         """Read one tensor as a NumPy array of its shape; BF16 and FP8 through ``ml_dtypes``.
 
@@ -340,11 +375,16 @@ class Store:
         spec, segment = self._tensor(repository, name, revision, path)
         array = np.empty(spec.shape, to_numpy_dtype(spec.dtype))
         if segment.nbytes:
-            self.reader.read_into(segment.digest, 0, memoryview(array.reshape(-1).view(np.uint8)))
+            self.reader.read_into(segment.digest, 0, array.reshape(-1).view(np.uint8).data)
         return array
 
     def read_tensor_bytes(
-        self, repository: str | RepositoryId, name: str, *, revision: str | None = None, path: str | None = None
+        self,
+        repository: str | RepositoryId,
+        name: str,
+        *,
+        revision: str | None = None,
+        path: str | None = None,
     ) -> bytes:
         """Read one tensor's bytes, whatever its type.
 
@@ -359,7 +399,9 @@ class Store:
             self.reader.read_into(segment.digest, 0, out)
         return bytes(out)
 
-    def _record(self, repository: str | RepositoryId, path: str, revision: str | None) -> tuple[TreeEntry, Any]:
+    def _record(
+        self, repository: str | RepositoryId, path: str, revision: str | None
+    ) -> tuple[TreeEntry, Any]:
         snapshot = self.snapshots.snapshot(repository, revision)
         entry = snapshot.entry(path)
         if entry.mode is FileMode.SYMLINK:
@@ -376,8 +418,13 @@ class Store:
             entry = snapshot.entry(target)
             if entry.mode is not FileMode.SYMLINK:
                 return entry
-        raise FileEntryNotFoundError(f"symlink {entry.path!r}", expected="a file at its end", found="more symlinks",
-                                     path=entry.path, action="Read the target itself.")
+        raise FileEntryNotFoundError(
+            f"symlink {entry.path!r}",
+            expected="a file at its end",
+            found="more symlinks",
+            path=entry.path,
+            action="Read the target itself.",
+        )
 
     def _tensor(
         self, repository: str | RepositoryId, name: str, revision: str | None, path: str | None
@@ -389,5 +436,8 @@ class Store:
                     return segment.tensor, segment
         raise TensorNotFoundError(
             f"tensor {name!r} in {snapshot.repository}" + (f":{path}" if path else ""),
-            expected="a tensor of that name", found="none", path=path, action="See `tensorhub ls --tensors`.",
+            expected="a tensor of that name",
+            found="none",
+            path=path,
+            action="See `tensorhub ls --tensors`.",
         )

@@ -82,7 +82,9 @@ def _refuse_truncated(path: Path) -> None:
             path.unlink()  # SQLite makes an empty file before its first page: as good as none
             return
         raise CorruptIndexError(
-            f"catalogue {path}", expected=f"{expected or 'at least 100'} bytes", found=f"{size} bytes",
+            f"catalogue {path}",
+            expected=f"{expected or 'at least 100'} bytes",
+            found=f"{size} bytes",
             path=str(path),
             action="Run `tensorhub verify --rebuild-catalog`; packs and refs are the truth, nothing is lost.",
         )

@@ -40,7 +40,9 @@ class JoinedSource:
         """Fill ``out`` from ``offset``."""
         view = memoryview(out).cast("B")
         if offset + len(view) > self.nbytes:
-            raise SourceChangedError(self.name, expected=f"{offset + len(view)} bytes", found=f"{self.nbytes}")
+            raise SourceChangedError(
+                self.name, expected=f"{offset + len(view)} bytes", found=f"{self.nbytes}"
+            )
         index, filled = bisect_right(self._starts, offset) - 1, 0
         while filled < len(view):
             begin = offset + filled - self._starts[index]
@@ -76,8 +78,12 @@ def tensors_source(
     for name, data in tensors.items():
         spec, view = _describe(name, data)
         if len(view) != spec.nbytes or spec.nelems * spec.dtype.bits % 8:
-            raise ShapeMismatchError(f"tensor {name!r}", expected=f"{spec.nbytes} bytes for shape {spec.shape}",
-                                     found=f"{len(view)} bytes", action="Give the tensor's whole data.")
+            raise ShapeMismatchError(
+                f"tensor {name!r}",
+                expected=f"{spec.nbytes} bytes for shape {spec.shape}",
+                found=f"{len(view)} bytes",
+                action="Give the tensor's whole data.",
+            )
         specs.append(spec)
         views[name] = view
     ordered = sort_for_writing(specs)
@@ -92,10 +98,12 @@ def _describe(name: str, data: TensorData) -> tuple[TensorSpec, memoryview]:
             dtype = DType[dtype_name]
         except KeyError:
             raise UnsupportedDTypeError(
-                f"dtype {dtype_name!r} of tensor {name!r}", expected="a dtype in safetensors spelling, such as BF16",
-                found=dtype_name, action="See docs/format.md for the list.",
+                f"dtype {dtype_name!r} of tensor {name!r}",
+                expected="a dtype in safetensors spelling, such as BF16",
+                found=dtype_name,
+                action="See docs/format.md for the list.",
             ) from None
         return TensorSpec(name, dtype, tuple(shape)), memoryview(buffer).cast("B")
     array = np.ascontiguousarray(data)
     spec = TensorSpec(name, from_numpy_dtype(data.dtype), data.shape)
-    return spec, memoryview(array.reshape(-1).view(np.uint8))
+    return spec, array.reshape(-1).view(np.uint8).data

@@ -42,11 +42,20 @@ def stats(store: Store) -> Stats:
         overhead=disk["all"] - coded,
     )
     return Stats(
-        repositories=len(files_of), revisions=revisions, files=sum(len(files) for files in files_of), tensors=tensors,
-        blobs=len(live.blobs), nbytes=nbytes, stored_nbytes=disk["all"], packs_nbytes=disk["packs"],
-        catalog_nbytes=disk["catalog"], refs_nbytes=disk["refs"], state_nbytes=disk["state"],
+        repositories=len(files_of),
+        revisions=revisions,
+        files=sum(len(files) for files in files_of),
+        tensors=tensors,
+        blobs=len(live.blobs),
+        nbytes=nbytes,
+        stored_nbytes=disk["all"],
+        packs_nbytes=disk["packs"],
+        catalog_nbytes=disk["catalog"],
+        refs_nbytes=disk["refs"],
+        state_nbytes=disk["state"],
         other_nbytes=disk["other"],
-        ratio=nbytes / disk["all"] if nbytes and disk["all"] else 0.0, saved=saved,
+        ratio=nbytes / disk["all"] if nbytes and disk["all"] else 0.0,
+        saved=saved,
     )
 
 
@@ -75,7 +84,11 @@ def _blob_sums(store: Store, blobs: set[int], leaned_on: set[int]) -> tuple[int,
     with store.catalog.read() as connection:
         for start in range(0, len(ids), 500):
             query = select(
-                columns.id, columns.nbytes, columns.stored_nbytes, columns.delta_nbytes, columns.delta_stored_nbytes
+                columns.id,
+                columns.nbytes,
+                columns.stored_nbytes,
+                columns.delta_nbytes,
+                columns.delta_stored_nbytes,
             ).where(columns.id.in_(ids[start : start + 500]), columns.pack.is_not(None))
             for blob_id, nbytes, stored, delta, delta_stored in connection.execute(query):
                 coded += stored

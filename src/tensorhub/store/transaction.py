@@ -135,7 +135,14 @@ class CommitTransaction:
         self._lease = Lease(store.layout)
         self._search = BaseSearch(store.catalog, store.reader)
         self._ingest = Ingest(
-            store.catalog, store.layout, store.settings, store.reader, self._lease, self._search, progress, workers
+            store.catalog,
+            store.layout,
+            store.settings,
+            store.reader,
+            self._lease,
+            self._search,
+            progress,
+            workers,
         )
 
     @property
@@ -185,8 +192,10 @@ class CommitTransaction:
         """
         self._check_open()
         parse_path(path)
-        opened: ByteSource = FileSource(source) if isinstance(source, Path) else (
-            MemorySource(source, path) if isinstance(source, bytes) else source
+        opened: ByteSource = (
+            FileSource(source)
+            if isinstance(source, Path)
+            else (MemorySource(source, path) if isinstance(source, bytes) else source)
         )
         if mode is FileMode.SYMLINK:
             segments: tuple[ParsedSegment, ...] = (ParsedSegment(0, opened.nbytes),) if opened.nbytes else ()
@@ -229,7 +238,12 @@ class CommitTransaction:
         self.put_file(path, tensors_source(path, tensors, metadata))
 
     def copy(
-        self, source_path: str, path: str, *, repository: str | RepositoryId | None = None, revision: str | None = None
+        self,
+        source_path: str,
+        path: str,
+        *,
+        repository: str | RepositoryId | None = None,
+        revision: str | None = None,
     ) -> None:
         """Put a file that the store has already at a path, without reading it.
 
@@ -258,7 +272,9 @@ class CommitTransaction:
             entry = snapshot.entry(source_path)
         if entry is None:
             raise FileEntryNotFoundError(
-                f"{self.repository}:{source_path}", expected="a file in the present tree", found="none",
+                f"{self.repository}:{source_path}",
+                expected="a file in the present tree",
+                found="none",
                 action="See `tensorhub ls`; a file put in this transaction cannot be copied before it is published.",
             )
         self._files.pop(path, None)
@@ -276,8 +292,12 @@ class CommitTransaction:
         prefix = path.rstrip("/") + "/"
         doomed = [item for item in (*self._entries, *self._files) if item == path or item.startswith(prefix)]
         if not doomed:
-            raise FileEntryNotFoundError(f"{self.repository}:{path}", expected="a file or folder", found="none",
-                                         action="See `tensorhub ls`.")
+            raise FileEntryNotFoundError(
+                f"{self.repository}:{path}",
+                expected="a file or folder",
+                found="none",
+                action="See `tensorhub ls`.",
+            )
         for item in doomed:
             self._entries.pop(item, None)
             self._files.pop(item, None)
@@ -307,8 +327,13 @@ class CommitTransaction:
     # -- publishing ---------------------------------------------------------------------------------------------
 
     def publish(
-        self, message: str = "", *, facts: CommitFacts | None = None, expected_head: str | None = None,
-        parents: tuple[CommitReference, ...] | None = None, move_ref: bool = True,
+        self,
+        message: str = "",
+        *,
+        facts: CommitFacts | None = None,
+        expected_head: str | None = None,
+        parents: tuple[CommitReference, ...] | None = None,
+        move_ref: bool = True,
     ) -> AddResult:
         """Make the collected tree a commit and move the ref to it.
 
@@ -340,8 +365,10 @@ class CommitTransaction:
         self._check_open()
         if expected_head is not None and (self.parent is None or self.parent.commit_id != expected_head):
             raise RevisionMovedError(
-                f"{self.repository} {self.ref}", expected=expected_head,
-                found=self.parent.commit_id if self.parent else "no ref", action="Look at the new commit first.",
+                f"{self.repository} {self.ref}",
+                expected=expected_head,
+                found=self.parent.commit_id if self.parent else "no ref",
+                action="Look at the new commit first.",
             )
         facts = facts or CommitFacts(message)
         entries = self._finish_files()
@@ -349,8 +376,12 @@ class CommitTransaction:
         tree_payload = tree.to_bytes()
         tree_digest = self._store.settings.hasher.object_digest(ObjectKind.TREE, tree_payload)
         present = self._store.snapshots.commit(self.parent.digest) if self.parent else None
-        if self.parent and present and present.tree == tree_digest and present.upstream_id == facts.upstream_id and (
-            present.is_partial == facts.is_partial
+        if (
+            self.parent
+            and present
+            and present.tree == tree_digest
+            and present.upstream_id == facts.upstream_id
+            and (present.is_partial == facts.is_partial)
         ):
             self._finish_facts()
             self.close()
@@ -376,9 +407,15 @@ class CommitTransaction:
         if parents is None:
             parents = (self.parent,) if self.parent else ()
         return Commit(
-            tree, parents, _author() if facts.author is None else facts.author,
+            tree,
+            parents,
+            _author() if facts.author is None else facts.author,
             time.time_ns() // 1_000_000 if facts.date_ms is None else facts.date_ms,
-            title or f"Add {len(self._files)} files", rest.strip(), facts.is_partial, facts.origin, facts.upstream_id,
+            title or f"Add {len(self._files)} files",
+            rest.strip(),
+            facts.is_partial,
+            facts.origin,
+            facts.upstream_id,
         )
 
     def _finish_files(self) -> list[TreeEntry]:
@@ -398,8 +435,12 @@ class CommitTransaction:
         """Store claimed facts and seal the pack, if anything is in it."""
         for path, fact in self._facts:
             subject = self._digests.get(path)
-            if subject is not None and not any(item.kind == fact.kind for item in self._store.catalog.facts(subject)):
-                self._ingest.writer().table.facts.append(Fact(fact.kind, subject, fact.value, fact.is_claimed))
+            if subject is not None and not any(
+                item.kind == fact.kind for item in self._store.catalog.facts(subject)
+            ):
+                self._ingest.writer().table.facts.append(
+                    Fact(fact.kind, subject, fact.value, fact.is_claimed)
+                )
         self._ingest.seal()
 
     def put_object(self, kind: ObjectKind, payload: bytes) -> Digest:
@@ -418,17 +459,29 @@ class CommitTransaction:
         totals = self._ingest.totals
         files, tensors, nbytes = self._store.snapshots.tree_totals(tree)
         return AddResult(
-            repository=str(self.repository), revision=self.ref.name, commit_id=commit_id, is_new_commit=is_new,
-            files=files, tensors=tensors, nbytes=nbytes, added_nbytes=totals.added_nbytes,
-            new_nbytes=totals.new_nbytes, delta_nbytes=totals.delta_nbytes, stored_nbytes=totals.stored_nbytes,
+            repository=str(self.repository),
+            revision=self.ref.name,
+            commit_id=commit_id,
+            is_new_commit=is_new,
+            files=files,
+            tensors=tensors,
+            nbytes=nbytes,
+            added_nbytes=totals.added_nbytes,
+            new_nbytes=totals.new_nbytes,
+            delta_nbytes=totals.delta_nbytes,
+            stored_nbytes=totals.stored_nbytes,
             bases=self._store.places.count_by_repository(totals.bases, prefer_other_than=self.repository),
             notices=tuple(self._notices),
         )
 
     def _check_open(self) -> None:
         if not self._is_open:
-            raise UsageError("commit transaction", expected="an open one", found="one that was published or closed",
-                             action="Begin a new one.")
+            raise UsageError(
+                "commit transaction",
+                expected="an open one",
+                found="one that was published or closed",
+                action="Begin a new one.",
+            )
 
 
 def _deliverer(pending: _PendingFile, ordinal: int) -> Callable[[Digest], None]:
@@ -457,6 +510,8 @@ def check_no_file_is_a_folder(paths: list[str]) -> None:
             folder = "/".join(parts[:depth])
             if folder in present:
                 raise InvalidNameError(
-                    f"path {path!r}", expected=f"{folder!r} to be a folder", found="a file of that name",
+                    f"path {path!r}",
+                    expected=f"{folder!r} to be a folder",
+                    found="a file of that name",
                     action="Delete the file first, or choose another path.",
                 )

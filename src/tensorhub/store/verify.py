@@ -77,8 +77,14 @@ def verify(store: Store, *, progress: Progress | None = None, workers: int | Non
     _trace(store, live_files, findings)
     listener.end()
     return VerifyReport(
-        packs, findings.blobs, findings.chunks, len(live_files), findings.nbytes, findings.stored_nbytes,
-        findings.sha256_checked, tuple(findings.damages),
+        packs,
+        findings.blobs,
+        findings.chunks,
+        len(live_files),
+        findings.nbytes,
+        findings.stored_nbytes,
+        findings.sha256_checked,
+        tuple(findings.damages),
     )
 
 
@@ -132,12 +138,16 @@ def _check_refs(store: Store, findings: _Findings) -> dict[Digest, list[tuple[Re
                 for commit in store.snapshots.walk([reference]):
                     _note_files(store, repository, commit, files)
             except IntegrityError as error:
-                findings.damages.append(Damage("object", f"{repository} {ref}", str(error), (f"{repository}@{ref}",)))
+                findings.damages.append(
+                    Damage("object", f"{repository} {ref}", str(error), (f"{repository}@{ref}",))
+                )
     return files
 
 
 def _note_files(
-    store: Store, repository: RepositoryId, reference: CommitReference,
+    store: Store,
+    repository: RepositoryId,
+    reference: CommitReference,
     files: dict[Digest, list[tuple[RepositoryId, str, str]]],
 ) -> None:
     commit = store.snapshots.commit(reference.digest)
@@ -153,7 +163,10 @@ def _check_object(store: Store, kind: ObjectKind, digest: Digest) -> None:
     payload = store.catalog.object(digest, kind).payload
     if (found := store.settings.hasher.object_digest(kind, payload)) != digest:
         raise IntegrityError(
-            f"{kind.name.lower()} object", expected=str(digest), found=str(found), digest=str(digest),
+            f"{kind.name.lower()} object",
+            expected=str(digest),
+            found=str(found),
+            digest=str(digest),
             action="The catalogue is damaged; run `tensorhub verify --rebuild-catalog`.",
         )
 
@@ -290,7 +303,10 @@ def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tu
     with store_lock(layout):
         if oldest_lease_ns(layout) is not None:
             raise StoreLockedError(
-                f"store {path}", expected="no writer at work", found="a live lease", path=str(path),
+                f"store {path}",
+                expected="no writer at work",
+                found="a live lease",
+                path=str(path),
                 action="Wait until it is done, then run the same command again.",
             )
         remove_catalog(catalog_path(layout, settings))
