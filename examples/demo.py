@@ -26,7 +26,7 @@ def main() -> int:
         run(environment, "add", *folders, shown="add examples/tiny-family/*/")
         title("2. What they take now, and through what")
         run(environment, "stats")
-        title("3. What one of them leans on; nobody said so, TensorHub found it")
+        title("3. What one of them leans on, found from the bytes alone")
         run(environment, "lineage", f"local/{RESTORED}")
         title("4. One model comes back")
         destination = Path(place, RESTORED)

@@ -18,7 +18,7 @@ def test_add_creates_the_store_with_a_notice(run, no_store: Path, family: Path) 
     assert outcome.code == 0
     assert f"new store at {no_store}" in outcome.stderr
     assert outcome.stdout.startswith("local/ft-json @ main  ")
-    assert " new on disk" in outcome.stdout
+    assert " stored" in outcome.stdout
 
 
 def test_add_of_several_folders(run, no_store: Path, family: Path) -> None:

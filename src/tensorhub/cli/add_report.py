@@ -26,7 +26,7 @@ def print_added(result: th.AddResult) -> None:
         return
     print_line(
         f"  {_describe_content(result.files, result.tensors, result.added_nbytes)} → ",
-        (f"{format_nbytes(result.stored_nbytes)} new on disk", "bold green"),
+        (f"{format_nbytes(result.stored_nbytes)} stored", "bold green"),
         f"  {format_reduction(result.added_nbytes, result.stored_nbytes)}",
     )
     _print_ways(
@@ -42,7 +42,7 @@ def print_predicted(prediction: th.Prediction) -> None:
     print_line((str(prediction.repository), "bold"), "  ", ("predicted, nothing stored", "dim"))
     print_line(
         f"  {_describe_content(prediction.files, prediction.tensors, prediction.nbytes)} → ",
-        (f"about {format_nbytes(prediction.predicted_stored_nbytes)} new on disk", "bold green"),
+        (f"about {format_nbytes(prediction.predicted_stored_nbytes)} stored", "bold green"),
         f"  {format_reduction(prediction.nbytes, prediction.predicted_stored_nbytes)}",
     )
     _print_ways(
@@ -61,7 +61,7 @@ def print_total(results: Sequence[th.AddResult]) -> None:
     print_line(
         (format_count(repositories, "repository", "repositories"), "bold"),
         f": {format_nbytes(added)} → ",
-        (f"{format_nbytes(stored)} new on disk", "bold green"),
+        (f"{format_nbytes(stored)} stored", "bold green"),
         f"  {format_reduction(added, stored)}",
     )
 
