@@ -43,7 +43,7 @@ def test_tensors(run, store_path: Path) -> None:
     tensors = run("ls", "local/ft-lora", "--tensors", "--json").json()
     assert {item["coding"] for item in tensors} == {"standalone", "delta"}
     assert all((item["base"] is None) == (item["coding"] == "standalone") for item in tensors)
-    assert "[2048, 96]" in run("ls", "local/ft-lora", "--tensors").stdout
+    assert "[1024, 96]" in run("ls", "local/ft-lora", "--tensors").stdout
 
 
 def test_what_is_not_there(run, store_path: Path, no_store: Path) -> None:

@@ -62,7 +62,7 @@ def similar(
 
 
 def print_similar(found: Sequence[th.SimilarTensor]) -> None:
-    """Print one line for each tensor, nearest first."""
+    """Print one line for each tensor, best first."""
     if not found:
         print_line("The store has no tensor that resembles it.")
         return

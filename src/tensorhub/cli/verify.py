@@ -41,7 +41,8 @@ def verify(
     options = parse_common(context, store, is_json, is_quiet)
     with Watcher(options) as watcher:
         if is_rebuild:
-            th.rebuild_catalog(options.store_path, progress=watcher)
+            for unreadable in th.rebuild_catalog(options.store_path, progress=watcher):
+                watcher.notice(unreadable)
         with th.Store.open(options.store_path) as opened:
             report = th.verify(opened, progress=watcher)
     if options.is_json:
