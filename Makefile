@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
+BENCH ?= lineage index
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.hpp' -o -name '*.h')
 CHECKED := src tests examples $(wildcard benchmarks)
 
@@ -42,8 +43,8 @@ fmt: $(STAMP)  ## format the Python code
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-bench: $(STAMP)  ## run the benchmarks; the records are kept in benchmarks/records
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP)  ## run a benchmark: make bench BENCH="lineage index"; one module of benchmarks/ each
+	$(BIN)/python -m benchmarks.$(BENCH)
 
 build: $(STAMP)  ## a wheel in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
