@@ -18,7 +18,7 @@ import typer
 import tensorhub as th
 from tensorhub.cli import add, cat, gc, get, info, init, lineage, ls, rm, show, similar, stats, verify
 from tensorhub.cli.options import GlobalOptions, JsonOption, QuietOption, StoreOption
-from tensorhub.cli.output import print_error, print_line, write_error_json
+from tensorhub.cli.output import print_error, print_interrupted, print_line, write_error_json
 from tensorhub.errors import InvariantError, TensorHubError, UsageError, from_os_error
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
@@ -124,12 +124,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _report(from_os_error(error, "tensorhub was stopped by the system"), is_json)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        outcome = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        outcome = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last door: what nobody foresaw is a bug, and is told as one
         found = f"{type(error).__name__}: {error}"
         return _report(InvariantError("tensorhub itself", found=found, action=_PLEASE_REPORT), is_json)
+    if outcome == EXIT_INTERRUPTED and not is_json:
+        print_interrupted()
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -149,6 +149,13 @@ def print_error(error: TensorHubError) -> None:
         traceback.print_exc()
 
 
+def print_interrupted() -> None:
+    """Say on stderr that a person stopped the work."""
+    open_console(sys.stderr).print(
+        "interrupted: nothing half done is visible; the same command goes on from here"
+    )
+
+
 def write_error_json(fields: dict[str, Any]) -> None:
     """Print an error as one JSON document on stderr."""
     sys.stderr.write(json.dumps({"error": fields}, indent=2, ensure_ascii=True) + "\n")
