@@ -41,7 +41,7 @@ def lineage(
     """Show which repositories a repository's tensors lean on, and what it would cost without them."""
     options = parse_common(context, store, is_json, is_quiet)
     with th.Store.open(options.store_path) as opened:
-        report = th.lineage(opened, read_repository(repository, repo_type), revision)
+        report = th.trace_lineage(opened, read_repository(repository, repo_type), revision)
     if options.is_json:
         write_json(th.to_json(report))
     else:

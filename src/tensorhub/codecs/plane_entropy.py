@@ -7,11 +7,11 @@ Invariants: deterministic; standalone and delta guesses are made in the same way
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from tensorhub._native import split_planes, xor_split_planes
 from tensorhub.codecs.base import Buffer
-from tensorhub.codecs.byte_statistics import count_bytes, entropy_bits
+from tensorhub.codecs.byte_statistics import entropy_bits
 from tensorhub.codecs.plane_streams import MAX_PLANES
 from tensorhub.codecs.scratch import lend_scratch
 
@@ -46,7 +46,5 @@ def plane_entropy_nbytes(target: Buffer, element_width: int, prediction: Buffer 
     else:
         xor_split_planes(target, prediction, width, planes)
     count = nbytes // width
-    bits = sum(
-        entropy_bits(count_bytes(planes[plane * count : (plane + 1) * count])) for plane in range(width)
-    )
-    return int(np.ceil(bits * count / 8)) + nbytes - count * width
+    bits = sum(entropy_bits(planes[plane * count : (plane + 1) * count]) for plane in range(width))
+    return math.ceil(bits * count / 8) + nbytes - count * width

@@ -203,7 +203,7 @@ class BaseSearch:
 
 
 def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
-    """Choose which runs of a tensor a trial compares: all of a small one, else two at a quarter and three quarters.
+    """Choose which runs of a tensor a trial compares: all of a small one, else one in each half.
 
     Returns
     -------
@@ -214,7 +214,8 @@ def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
         return [(0, nbytes)]
     length = PIECE_NBYTES // element_width * element_width
     slack = nbytes - 2 * length
-    return [(slack * part // 4 // element_width * element_width + extra, length) for part, extra in ((1, 0), (3, length))]
+    starts = [slack // 4, length + slack * 3 // 4]
+    return [(start // element_width * element_width, length) for start in starts]
 
 
 def _join(pieces: list[memoryview]) -> memoryview:

@@ -42,11 +42,9 @@ _BLOB = (
     "SELECT id, nbytes, stored_nbytes, delta_nbytes, delta_stored_nbytes, standalone_nbytes "
     "FROM blob WHERE digest = ? AND pack IS NOT NULL"
 )
-_RECORD = (
-    "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
-)
-_DIGEST = ("SELECT digest FROM blob WHERE id = ?")
-_OBJECT = ("SELECT id, payload FROM object WHERE digest = ? AND kind = ?")
+_RECORD = "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
+_DIGEST = "SELECT digest FROM blob WHERE id = ?"
+_OBJECT = "SELECT id, payload FROM object WHERE digest = ? AND kind = ?"
 _SMALL = (
     "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
     "AND row_nelems IS NOT NULL AND nbytes < 65536 AND delta_nbytes = 0 AND pack IS NOT NULL "
@@ -298,10 +296,9 @@ class Catalog:
     def blob_records(self, digests: Iterable[Digest]) -> dict[Digest, BlobRecord]:
         """Read many blobs' records at once; those that the store does not hold are left out."""
         found: dict[Digest, BlobRecord] = {}
-        query = (
-            select(schema.blob.c.digest, schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs)
-            .join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
-        )
+        query = select(
+            schema.blob.c.digest, schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs
+        ).join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
         with self.read() as connection:
             for batch in _batches([digest.value for digest in digests]):
                 for row in connection.execute(query.where(schema.blob.c.digest.in_(batch))):

@@ -189,8 +189,10 @@ def _write_choices(
 ) -> None:
     """Write the collected rows and forget them."""
     if updates:
-        values = {name: bindparam(name) for name in updates[0] if name != "key"}
-        connection.execute(update(schema.blob).where(schema.blob.c.id == bindparam("key")).values(**values), updates)
+        values: dict[str, Any] = {name: bindparam(name) for name in updates[0] if name != "key"}
+        connection.execute(
+            update(schema.blob).where(schema.blob.c.id == bindparam("key")).values(**values), updates
+        )
         keys = [{"key": row["key"]} for row in updates]
         connection.execute(delete(schema.source).where(schema.source.c.blob == bindparam("key")), keys)
         updates.clear()

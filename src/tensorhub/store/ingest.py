@@ -375,7 +375,8 @@ class Ingest:
 
     def _resolved(self, record: BlobRecord) -> BlobRecord:
         """Replace the tokens of unsealed packs: this one by None, sealed ones by their ids."""
-        packs: dict[Digest | None, Digest | None] = dict(self._sealed)
+        packs: dict[Digest | None, Digest | None] = {}
+        packs.update(self._sealed)
         packs[self._token] = None
         return replace(
             record,

@@ -149,7 +149,7 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     layout = Layout(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        present = [name for name in os.listdir(root) if name not in (".", "..")]
+        present = [entry.name for entry in root.iterdir()]
         if "hub.json" in present:
             raise AlreadyExistsError(
                 f"store {root}",

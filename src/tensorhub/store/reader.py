@@ -342,5 +342,5 @@ class BlobReader:
 
 
 def chunk_nbytes(record: BlobRecord, index: int) -> int:
-    """Decoded size of a chunk."""
+    """Give the decoded size of a chunk."""
     return min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes)

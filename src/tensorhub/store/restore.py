@@ -70,7 +70,7 @@ def restore(
     """
     snapshot = store.snapshots.snapshot(repository, revision)
     entries = _select(snapshot, paths)
-    root = Path(os.path.abspath(destination))
+    root = destination.absolute()
     for entry in entries:
         _check_target(root, entry, overwrite=overwrite)
     records = {entry.path: snapshot.record(entry) for entry in entries}
@@ -167,7 +167,7 @@ class _Restorer:
             offset += segment.nbytes
         link = os.fsdecode(bytes(text))
         inside = os.path.normpath(os.path.join(os.path.dirname(entry.path), link))  # noqa: PTH118, PTH120
-        if os.path.isabs(link) or inside == ".." or inside.startswith("../"):
+        if link.startswith("/") or inside == ".." or inside.startswith("../"):
             raise InvalidNameError(
                 f"symlink {entry.path!r}",
                 expected="a target inside the snapshot",

@@ -1,4 +1,4 @@
-"""Verify: is every byte what it claims to be?
+"""Verify: find out whether every byte is what it claims to be.
 
 Duty: check packs, chunks, digests, known SHA-256, refs and objects; name what is damaged and which files it
 affects; build the catalogue anew. Not its duty: repairing.
