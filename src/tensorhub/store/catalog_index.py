@@ -28,6 +28,7 @@ from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog, ids_of
 from tensorhub.store.hashing import Hasher, ObjectKind
 from tensorhub.store.pack import PackTable
+from tensorhub.store.row_checksum import seal_row
 
 _MAX_WALK = 64  # far deeper than any chain of bases (depth 1 by design); a longer walk is treated as a cycle
 
@@ -64,7 +65,7 @@ def index_pack(catalog: Catalog, hasher: Hasher, pack: Digest, nbytes: int, tabl
         ).inserted_primary_key[0]
         files = _insert_objects(connection, hasher, pack_id, table)
         blob_ids = _insert_placeholders(connection, table, files)
-        _choose_records(connection, pack_id, table, blob_ids)
+        _choose_records(connection, pack, pack_id, table, blob_ids)
         _insert_segments(connection, files, blob_ids)
         _insert_tree_entries(connection, hasher, table)
         _insert_facts(connection, pack_id, table, blob_ids)
@@ -119,8 +120,10 @@ def _insert_placeholders(
 
 
 def _choose_records(
-    connection: Connection, pack_id: int, table: PackTable, blob_ids: dict[bytes, int]
+    connection: Connection, pack: Digest, pack_id: int, table: PackTable, blob_ids: dict[bytes, int]
 ) -> None:
+    joined = b"".join(reference.value for reference in table.references)
+    indexes = {reference: index + 1 for index, reference in enumerate(table.references)}
     known_packs = {row[0] for row in connection.execute(select(schema.pack.c.digest))}
     for record in table.blobs:
         if not _pack_ids(record) <= known_packs:
@@ -150,7 +153,7 @@ def _choose_records(
                 "delta_nbytes": sum(nbytes for _, nbytes in delta_chunks),
                 "delta_stored_nbytes": sum(chunk.stored.nbytes for chunk, _ in delta_chunks),
                 "element_width": record.element_width,
-                "record": record.to_bytes({pack: index + 1 for index, pack in enumerate(table.references)}),
+                "record": seal_row(record.to_bytes(dict(indexes)), record.digest, pack, joined),
             },
         )
         connection.execute(delete(schema.source).where(schema.source.c.blob == blob_id))
