@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import quote
 
 from tensorhub.errors import InvalidNameError
 
 _MAX_PART = 96  # the hub's limit on each part of a repository id
-_MAX_REF = 255  # bytes of a percent-encoded ref file name on common file systems
+_MAX_REF = 240  # bytes of a percent-encoded ref file name: common file systems allow 255
 _MAX_PATH_NBYTES = 4096  # PATH_MAX on Linux; a longer path could never be restored
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
@@ -158,8 +159,7 @@ def parse_ref(name: str) -> RefName:
             kind, bare = RefKind.HEADS, ""
     is_valid = (
         bare
-        and len(bare.encode("utf-8", "surrogatepass")) * 3 <= _MAX_REF * 3
-        and len(bare) <= _MAX_REF
+        and len(quote(bare, safe="._-", errors="surrogatepass")) <= _MAX_REF
         and not bare.startswith(("/", "-", "."))
         and not bare.endswith(("/", ".", ".lock"))
         and ".." not in bare

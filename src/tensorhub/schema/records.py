@@ -3,7 +3,7 @@
 Duty: frozen values for blob, chunk, file, tree, commit and fact records, and their wire forms.
 Not its duty: where records lie (packs) or how they are found (the catalogue).
 Invariants: ``parse_*`` accepts exactly what ``to_bytes`` writes; equal values have equal bytes; unknown
-flags are refused. Specified in ``docs/format.md``, sections 4 to 8.
+flags are refused. Specified in ``docs/format.md``, sections 5 to 8.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from tensorhub.errors import InvalidRecordError
+from tensorhub.errors import InvalidRecordError, UnsupportedDTypeError, UnsupportedVersionError
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.tensor import Segment, TensorSpec
@@ -19,6 +19,7 @@ from tensorhub.schema.wire import RecordReader, RecordWriter
 
 CHUNK_NBYTES = 1 << 20  # default raw chunk: 1 MiB keeps a chunk and its scratch inside L2 (design, "Objects")
 MAX_CHUNK_NBYTES = 4 << 20  # bounds the memory that a reader of any chunk needs
+MAX_STORED_NBYTES = 8 << 20  # of one coded chunk or model block: twice the chunk, so that no codec is cramped
 CHUNK_ALIGNMENT = 16  # coded chunks start on this boundary so that SIMD and GPU loads are aligned
 COMMIT_ID_NBYTES = 20  # 40 hexadecimal digits, because Hugging Face clients insist
 MAX_RANK = 64  # no framework has more; bounds a hostile record
@@ -203,8 +204,11 @@ def _read_stored(reader: RecordReader, packs: tuple[Digest, ...]) -> StoredRange
     index = reader.varint()
     if index > len(packs):
         raise _reject("stored range", f"a pack reference of at most {len(packs)}", index)
-    offset = reader.varint() * CHUNK_ALIGNMENT
-    return StoredRange(packs[index - 1] if index else None, offset, reader.varint(), reader.u64())
+    offset, nbytes = reader.varint() * CHUNK_ALIGNMENT, reader.varint()
+    if nbytes > MAX_STORED_NBYTES or offset + nbytes >= 1 << 63:
+        found = f"{nbytes} bytes at {offset}"
+        raise _reject("stored range", f"at most {MAX_STORED_NBYTES} bytes below 2**63", found)
+    return StoredRange(packs[index - 1] if index else None, offset, nbytes, reader.u64())
 
 
 def _write_chunk(
@@ -237,20 +241,30 @@ def _write_chunk(
     writer.u64(chunk.decoded_checksum)
 
 
+def _read_parameters(reader: RecordReader) -> bytes:
+    parameters = reader.sized()
+    if not parameters:
+        raise _reject("chunk record", "parameters where the flag says so", "none")
+    return parameters
+
+
 def _read_chunk(reader: RecordReader, sources: tuple[Digest, ...], packs: tuple[Digest, ...]) -> ChunkRecord:
     flags = reader.varint()
     if flags > 15:
         raise _reject("chunk record", "flags of this format version", flags)
     predictor_id, predictor_version = reader.varint(), reader.varint()
-    predictor_parameters = reader.sized() if flags & _HAS_PREDICTOR_PARAMETERS else b""
+    predictor_parameters = _read_parameters(reader) if flags & _HAS_PREDICTOR_PARAMETERS else b""
     ranges: list[SourceRange] = []
-    for _ in range(reader.count(item_nbytes=3) if flags & _HAS_SOURCES else 0):
+    nsources = reader.count(item_nbytes=3) if flags & _HAS_SOURCES else 0
+    if flags & _HAS_SOURCES and not nsources:
+        raise _reject("chunk record", "at least one source where the flag says so", "none")
+    for _ in range(nsources):
         index = reader.varint()
         if index >= len(sources):
             raise _reject("chunk record", f"a source index below {len(sources)}", index)
         ranges.append(SourceRange(sources[index], reader.varint(), reader.varint()))
     codec_id, codec_version = reader.varint(), reader.varint()
-    codec_parameters = reader.sized() if flags & _HAS_CODEC_PARAMETERS else b""
+    codec_parameters = _read_parameters(reader) if flags & _HAS_CODEC_PARAMETERS else b""
     stored = _read_stored(reader, packs)
     return ChunkRecord(
         predictor_id,
@@ -302,9 +316,14 @@ def parse_blob_record(data: bytes | memoryview, packs: tuple[Digest, ...]) -> Bl
         raise _reject(f"blob record {digest}", f"{nchunks} chunk records", f"{reader.remaining} bytes")
     chunks = tuple(_read_chunk(reader, sources, packs) for _ in range(nchunks))
     reader.finish()
-    return BlobRecord(
+    if model is None and any(chunk.uses_model for chunk in chunks):
+        raise _reject(f"blob record {digest}", "a model block, which chunks use", "none")
+    record = BlobRecord(
         digest, nbytes, element_width, chunk_nbytes, generation, standalone_nbytes, model, chunks
     )
+    if record.source_digests() != sources:
+        raise _reject(f"blob record {digest}", "each source once, in order of first use", "another list")
+    return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +363,15 @@ class FileRecord:
         return writer.getvalue()
 
 
+def _read_dtype(reader: RecordReader) -> DType:
+    try:
+        return DType.from_record_id(reader.varint())
+    except UnsupportedDTypeError as error:
+        raise UnsupportedVersionError(
+            "file record", expected=error.expected, found=error.found, action=error.action
+        ) from error
+
+
 def parse_file_record(data: bytes | memoryview) -> FileRecord:
     """Parse a file record and check that its segments cover it.
 
@@ -351,6 +379,8 @@ def parse_file_record(data: bytes | memoryview) -> FileRecord:
     ------
     InvalidRecordError
         The bytes break the layout, or the segments do not add up.
+    UnsupportedVersionError
+        A tensor has a dtype that is not known here.
     """
     reader = RecordReader(data, "file record")
     format_name, nbytes = reader.text(), reader.varint()
@@ -359,11 +389,13 @@ def parse_file_record(data: bytes | memoryview) -> FileRecord:
         kind, segment_nbytes, digest = reader.varint(), reader.varint(), Digest(reader.raw(DIGEST_NBYTES))
         tensor = None
         if kind == 1:
-            name, dtype = reader.text(), DType.from_record_id(reader.varint())
+            name, dtype = reader.text(), _read_dtype(reader)
             rank = reader.count()
             if rank > MAX_RANK:
                 raise _reject("file record", f"a rank of at most {MAX_RANK}", rank)
             tensor = TensorSpec(name, dtype, tuple(reader.varint() for _ in range(rank)))
+            if tensor.nbytes != segment_nbytes:
+                raise _reject(f"tensor {name!r}", f"{tensor.nbytes} bytes by its shape", segment_nbytes)
         elif kind:
             raise _reject("file record", "a segment kind of 0 or 1", kind)
         segments.append(Segment(segment_nbytes, digest, tensor))
@@ -542,7 +574,10 @@ class FactKind(IntEnum):
 
     FILE_SHA256 = 1  # subject: file record; value: 32 bytes
     FILE_GIT_SHA1 = 2  # subject: file record; value: 20 bytes, git's blob id
-    SKETCH = 3  # subject: blob; value: docs/format.md, section 8
+    SKETCH = 3  # subject: blob; value: docs/format.md, section 11
+
+
+_FACT_NBYTES: dict[int, int] = {FactKind.FILE_SHA256: 32, FactKind.FILE_GIT_SHA1: 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,4 +627,6 @@ def parse_fact(data: bytes | memoryview) -> Fact | None:
         raise _reject("fact", "flags of this format version", flags)
     if kind not in tuple(FactKind):
         return None
+    if (nbytes := _FACT_NBYTES.get(kind)) is not None and len(value) != nbytes:
+        raise _reject("fact", f"a value of {nbytes} bytes", len(value))
     return Fact(FactKind(kind), subject, value, bool(flags))

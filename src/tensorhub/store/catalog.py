@@ -9,6 +9,7 @@ through its sources, is never chosen. Safe for several processes and threads.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text, update
-from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError, ProgrammingError
 
 from tensorhub.errors import (
     BackendPermissionError,
     CorruptIndexError,
+    FormatError,
     MissingBlobError,
     OutOfSpaceError,
     StoreLockedError,
@@ -33,6 +35,7 @@ from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.records import BlobRecord, Fact, FactKind, StoredRange, parse_blob_record
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.row_checksum import open_row
 
 _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well under a second
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
@@ -120,6 +123,7 @@ class Catalog:
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
+        self._is_whole = False  # known to be: by a full check since this was opened
         self._local = threading.local()
         self._connections: list[Connection] = []
         self._connections_lock = threading.Lock()
@@ -189,7 +193,8 @@ class Catalog:
                     path=path,
                     action="Free some space and run the same command again.",
                 )
-            if "readonly" in found or "unable to open" in found:
+            is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+            if ("readonly" in found or "unable to open" in found) and not is_writable:
                 return BackendPermissionError(
                     name,
                     expected="a writable catalogue",
@@ -197,13 +202,27 @@ class Catalog:
                     path=path,
                     action="Check the folder's mode, or set TENSORHUB_CATALOG_DIR to a writable folder.",
                 )
+        return self.corrupt("a readable SQLite file", found)
+
+    def corrupt(self, expected: str, found: str) -> CorruptIndexError:
+        """Make the error that names this catalogue."""
         return CorruptIndexError(
-            name,
-            expected="a readable SQLite file",
+            f"catalogue {self.path}",
+            expected=expected,
             found=found,
-            path=path,
+            path=str(self.path),
             action="Run `tensorhub verify --rebuild-catalog`; packs and refs are the truth, nothing is lost.",
         )
+
+    def _check_whole(self) -> None:
+        """Before saying that something is missing, make sure, once, that the catalogue itself is sound."""
+        if self._is_whole:
+            return
+        with self.read() as connection:
+            found = connection.execute(text("PRAGMA integrity_check(1)")).scalar()
+        if found != "ok":
+            raise self.corrupt("a sound SQLite file", str(found))
+        self._is_whole = True
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -218,13 +237,18 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction: every answer inside comes from one moment."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
+        with (
+            self._translated(),
+            self._rows_checked(),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def _point(self) -> Iterator[Connection]:
         """Give this thread's own connection for single look-ups; each statement is a moment of its own."""
-        with self._translated():
+        with self._translated(), self._rows_checked():
             connection = getattr(self._local, "connection", None)
             if connection is None:
                 connection = self._engine.connect().execution_options(
@@ -234,6 +258,18 @@ class Catalog:
                 with self._connections_lock:
                     self._connections.append(connection)
             yield connection
+
+    @contextmanager
+    def _rows_checked(self) -> Iterator[None]:
+        """Damaged rows hold values of another type or length: say that, and not what they broke."""
+        try:
+            yield
+        except FormatError as error:
+            raise self.corrupt("rows that parse", str(error)) from error
+        except TensorHubError:
+            raise
+        except (TypeError, ValueError, OverflowError, NoResultFound) as error:
+            raise self.corrupt("rows of their types", f"{type(error).__name__}: {error}") from error
 
     # -- looking up ---------------------------------------------------------------------------------------
 
@@ -284,6 +320,7 @@ class Catalog:
         with self._point() as connection:
             row = connection.exec_driver_sql(_RECORD, (digest.value,)).first()
         if row is None:
+            self._check_whole()
             raise MissingBlobError(
                 f"blob {digest}",
                 expected="a record in some pack",
@@ -291,7 +328,10 @@ class Catalog:
                 digest=str(digest),
                 action="Run `tensorhub verify` to see which files need it; add them again from any copy.",
             )
-        return located(parse_blob_record(row[0], split_references(row[2])), Digest(row[1]))
+        record = open_row(row[0], digest, row[1], row[2])
+        if record is None:
+            raise self.corrupt(f"the record of blob {digest}", "a row with another checksum")
+        return located(parse_blob_record(record, split_references(row[2])), Digest(row[1]))
 
     def blob_records(self, digests: Iterable[Digest]) -> dict[Digest, BlobRecord]:
         """Read many blobs' records at once; those that the store does not hold are left out."""
@@ -302,8 +342,10 @@ class Catalog:
         with self.read() as connection:
             for batch in _batches([digest.value for digest in digests]):
                 for row in connection.execute(query.where(schema.blob.c.digest.in_(batch))):
-                    record = parse_blob_record(row[1], split_references(row[3]))
-                    found[Digest(row[0])] = located(record, Digest(row[2]))
+                    digest, pack = Digest(row[0]), Digest(row[2])
+                    record = open_row(row[1], digest, row[2], row[3])
+                    if record is not None:  # a damaged row is named when the blob is asked for by itself
+                        found[digest] = located(parse_blob_record(record, split_references(row[3])), pack)
         return found
 
     def object(self, digest: Digest, kind: ObjectKind) -> ObjectRow:
@@ -317,6 +359,7 @@ class Catalog:
         with self._point() as connection:
             row = connection.exec_driver_sql(_OBJECT, (digest.value, int(kind))).first()
         if row is None:
+            self._check_whole()
             raise MissingBlobError(
                 f"{kind.name.lower()} object {digest}",
                 expected="a record in some pack",

@@ -28,6 +28,7 @@ from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog, ids_of
 from tensorhub.store.hashing import Hasher, ObjectKind
 from tensorhub.store.pack import PackTable
+from tensorhub.store.row_checksum import seal_row
 
 _MAX_WALK = 64  # far deeper than any chain of bases (depth 1 by design); a longer walk is treated as a cycle
 
@@ -64,7 +65,7 @@ def index_pack(catalog: Catalog, hasher: Hasher, pack: Digest, nbytes: int, tabl
         ).lastrowid
         files = _insert_objects(connection, hasher, pack_id, table)
         blob_ids = _insert_placeholders(connection, table, files)
-        _choose_records(connection, pack_id, table, blob_ids)
+        _choose_records(connection, pack, pack_id, table, blob_ids)
         _insert_segments(connection, files, blob_ids)
         _insert_tree_entries(connection, hasher, table)
         _insert_facts(connection, pack_id, table, blob_ids)
@@ -119,13 +120,12 @@ def _insert_placeholders(
 
 
 def _choose_records(
-    connection: Connection, pack_id: int, table: PackTable, blob_ids: dict[bytes, int]
+    connection: Connection, pack: Digest, pack_id: int, table: PackTable, blob_ids: dict[bytes, int]
 ) -> None:
     """Let each record of the pack count that beats what is there."""
     known_packs = {row[0] for row in connection.execute(select(schema.pack.c.digest))}
     present = _generations(connection, [blob_ids[record.digest.value] for record in table.blobs])
     leaning = _leaning(connection, table, blob_ids)
-    packs = {reference: index + 1 for index, reference in enumerate(table.references)}
     updates: list[dict[str, Any]] = []
     edges: list[dict[str, int]] = []
     for record in table.blobs:
@@ -138,7 +138,7 @@ def _choose_records(
             if any(_leans_on(connection, base, blob_id) for base in sources):
                 continue
         present[blob_id] = record.generation
-        updates.append(_blob_row(pack_id, blob_id, record, packs))
+        updates.append(_blob_row(pack, pack_id, blob_id, record, table))
         edges += [{"blob": blob_id, "base": base} for base in sources]
     _write_choices(connection, updates, edges)
 
@@ -164,7 +164,11 @@ def _generations(connection: Connection, blob_ids: list[int]) -> dict[int, int]:
     return found
 
 
-def _blob_row(pack_id: int, blob_id: int, record: BlobRecord, packs: dict[Digest, int]) -> dict[str, Any]:
+def _blob_row(
+    pack: Digest, pack_id: int, blob_id: int, record: BlobRecord, table: PackTable
+) -> dict[str, Any]:
+    packs = {reference: index + 1 for index, reference in enumerate(table.references)}
+    joined = b"".join(reference.value for reference in table.references)
     delta_chunks = [
         (chunk, min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes))
         for index, chunk in enumerate(record.chunks)
@@ -180,7 +184,7 @@ def _blob_row(pack_id: int, blob_id: int, record: BlobRecord, packs: dict[Digest
         "delta_nbytes": sum(nbytes for _, nbytes in delta_chunks),
         "delta_stored_nbytes": sum(chunk.stored.nbytes for chunk, _ in delta_chunks),
         "element_width": record.element_width,
-        "record": record.to_bytes(dict(packs)),
+        "record": seal_row(record.to_bytes(packs), record.digest, pack, joined),
     }
 
 

@@ -375,9 +375,9 @@ class Ingest:
 
     def _resolved(self, record: BlobRecord) -> BlobRecord:
         """Replace the tokens of unsealed packs: this one by None, sealed ones by their ids."""
-        packs: dict[Digest | None, Digest | None] = {}
-        packs.update(self._sealed)
-        packs[self._token] = None
+        packs: dict[Digest | None, Digest | None] = {self._token: None}
+        for token, pack in self._sealed.items():
+            packs[token] = pack
         return replace(
             record,
             chunks=tuple(

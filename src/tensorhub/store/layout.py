@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,12 @@ from tensorhub.errors import (
 )
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
-from tensorhub.store.hashing import Hasher
+from tensorhub.store.hashing import Hasher, checksum
 
 FORMAT_VERSION = 1
 STORE_ID_NBYTES = 16
 _DIGESTS = ("blake3", "blake3-keyed")
+_PACK_NAME = re.compile(r"([0-9a-f]{64})\.pack")
 _SAFE = "._-"  # beside letters and digits; everything else is percent-encoded in file names
 
 
@@ -63,6 +65,7 @@ class Layout:
         self.hub_json = root / "hub.json"
         self.packs = root / "packs"
         self.temporary = root / "packs" / "tmp"
+        self.damaged = root / "packs" / "damaged"
         self.refs = root / "refs"
         self.leases = root / "leases"
         self.state = root / "state.sqlite"
@@ -79,9 +82,8 @@ class Layout:
                 if len(folder.name) != 2 or not folder.is_dir():
                     continue
                 for entry in os.scandir(folder.path):
-                    stem, dot, suffix = entry.name.partition(".")
-                    if dot and suffix == "pack" and len(stem) == 64:
-                        found[Digest.parse(stem)] = Path(entry.path)
+                    if (name := _PACK_NAME.fullmatch(entry.name)) and entry.name.startswith(folder.name):
+                        found[Digest.parse(name[1])] = Path(entry.path)
         except OSError as error:
             raise from_os_error(error, f"listing {self.packs}") from error
         return found
@@ -180,8 +182,15 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     }
     if settings.key is not None:
         document["digest_key"] = settings.key.hex()
+    document["checksum"] = _settings_checksum(document)
     write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode())
     return layout, settings
+
+
+def _settings_checksum(document: dict[str, Any]) -> str:
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    text = json.dumps(rest, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return f"{checksum(text.encode('ascii')):016x}"
 
 
 def open_layout(root: Path) -> tuple[Layout, Settings]:
@@ -214,7 +223,7 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
     try:
         document = json.loads(text)
         version = document["format_version"]
-        if document["format"] != "tensorhub" or not isinstance(version, int):
+        if document["format"] != "tensorhub" or type(version) is not int or version < 1:
             raise _broken_settings(layout, "another format")
         if version > FORMAT_VERSION:
             raise UnsupportedVersionError(
@@ -222,7 +231,7 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
                 expected=f"format version {FORMAT_VERSION} or older",
                 found=str(version),
                 path=str(root),
-                action="Upgrade TensorHub to read this store.",
+                action="Upgrade TensorHub; if no newer one used this store, restore hub.json from a copy.",
             )
         if document["digest"] not in _DIGESTS or document["cipher"] != "none":
             raise UnsupportedVersionError(
@@ -230,10 +239,12 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
                 expected=f"digest {' or '.join(_DIGESTS)} and cipher none",
                 path=str(root),
                 found=f"digest {document['digest']} and cipher {document['cipher']}",
-                action="Upgrade TensorHub to read this store.",
+                action="Upgrade TensorHub; if no newer one used this store, restore hub.json from a copy.",
             )
         key = bytes.fromhex(document["digest_key"]) if document["digest"] == _DIGESTS[1] else None
         settings = Settings(bytes.fromhex(document["store_id"]), key)
+        if document["checksum"] != _settings_checksum(document):
+            raise _broken_settings(layout, "a checksum of other settings")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, UnsupportedVersionError):
             raise

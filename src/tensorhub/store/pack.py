@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import zstandard
 from tensorhub.errors import (
     CorruptPackError,
     FormatError,
+    InvalidRecordError,
     InvariantError,
     MissingBlobError,
     UnsupportedVersionError,
@@ -38,6 +40,7 @@ _FOOT = struct.Struct("<QQQQQHHI8s")  # table offset, stored, raw nbytes; checks
 _MAGIC = b"\x89THPK\r\n\x1a"  # not text: a transfer that rewrites line ends breaks it visibly
 _TAIL_MAGIC = b"\x89THPKEND"
 _TABLE_LEVEL = 3  # records are names and digests; higher levels gain below 1 %
+_TABLE_MAX_WINDOW_NBYTES = 8 << 20  # level 3 asks for at most 2 MiB; the bound of coded chunks
 HEAD_NBYTES, FOOT_NBYTES = _HEAD.size, _FOOT.size
 
 
@@ -113,6 +116,19 @@ def parse_table(data: bytes, sealed_at_ns: int) -> PackTable:
         objects.append((ObjectKind(kind), reader.sized()))
     facts = [parse_fact(reader.sized()) for _ in range(reader.count(item_nbytes=35))]
     reader.finish()
+    used = dict.fromkeys(
+        stored.pack
+        for blob in blobs
+        for stored in (blob.model, *(chunk.stored for chunk in blob.chunks))
+        if stored is not None and stored.pack is not None
+    )
+    if tuple(used) != references:
+        raise InvalidRecordError(
+            "pack table",
+            expected="the packs that its records point into, each once, in order of first use",
+            found="another list",
+            action="The bytes are damaged; run `tensorhub verify`.",
+        )
     return PackTable(references, blobs, objects, [fact for fact in facts if fact is not None], sealed_at_ns)
 
 
@@ -209,9 +225,11 @@ class PackWriter:
         return pack, self._offset
 
     def discard(self) -> None:
-        """Throw the unsealed pack away."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Throw the unsealed pack away; a disk that fails again has been reported already."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 class PackFile:
@@ -247,6 +265,8 @@ class PackFile:
     def read(self, offset: int, nbytes: int) -> bytes:
         """Read exactly ``nbytes`` from ``offset``."""
         try:
+            if offset + nbytes > self.nbytes:  # before anything is allocated by a number out of a record
+                raise self.corrupt(f"{nbytes} bytes at offset {offset}", f"a pack of {self.nbytes}", offset)
             data = os.pread(self._descriptor, nbytes, offset)
         except OSError as error:
             raise from_os_error(error, f"reading the pack {self.path}") from error
@@ -280,25 +300,31 @@ class PackFile:
         size = self.nbytes
         if size < HEAD_NBYTES + FOOT_NBYTES:
             raise self.corrupt("a header and a footer", f"{size} bytes")
-        magic, version, flags, _, owner = _HEAD.unpack(self.read(0, HEAD_NBYTES))
-        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, foot_flags, _, tail) = (
+        magic, version, flags, reserved, owner = _HEAD.unpack(self.read(0, HEAD_NBYTES))
+        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, *foot_zeros, tail) = (
             _FOOT.unpack(self.read(size - FOOT_NBYTES, FOOT_NBYTES))
         )
         if magic != _MAGIC:
             raise self.corrupt("the magic of a pack", magic.hex(), 0)
-        if version > PACK_VERSION or flags:
+        if not 0 < version <= PACK_VERSION or flags or reserved:
             raise UnsupportedVersionError(
                 f"pack {self.path}",
                 expected=f"pack version {PACK_VERSION}",
-                found=f"{version} (flags {flags})",
+                found=f"version {version}, flags {flags:#x}, reserved {reserved:#x}",
                 path=str(self.path),
-                action="Upgrade TensorHub to read this store.",
+                action="Upgrade TensorHub; if no newer one ever wrote to this store, the pack is damaged.",
             )
-        if tail != _TAIL_MAGIC or foot_version != version or foot_flags:
-            raise self.corrupt("the footer of a pack", tail.hex(), size - FOOT_NBYTES)
+        if tail != _TAIL_MAGIC or foot_version != version or any(foot_zeros) or sealed_at_ns >= 1 << 63:
+            raise self.corrupt("the footer of a pack", "another one", size - FOOT_NBYTES)
         if store_id is not None and owner != store_id:
             raise self.corrupt(f"a pack of store {store_id.hex()}", owner.hex(), 16)
-        if offset < HEAD_NBYTES or offset + stored > size - FOOT_NBYTES or raw_nbytes > MAX_TABLE_NBYTES:
+        end = offset + stored
+        if (
+            offset < HEAD_NBYTES
+            or offset % CHUNK_ALIGNMENT
+            or end + -end % CHUNK_ALIGNMENT != size - FOOT_NBYTES
+            or raw_nbytes > MAX_TABLE_NBYTES
+        ):
             raise self.corrupt("a table inside the pack", f"{stored} bytes at {offset}", offset)
         coded = self.read(offset, stored)
         if checksum(coded) != coded_checksum:
@@ -306,7 +332,9 @@ class PackFile:
         try:
             if zstandard.frame_content_size(coded) != raw_nbytes:
                 raise self.corrupt(f"a table of {raw_nbytes} bytes", "another size", offset)
-            raw = zstandard.ZstdDecompressor().decompress(coded, max_output_size=raw_nbytes)
+            raw = zstandard.ZstdDecompressor(max_window_size=_TABLE_MAX_WINDOW_NBYTES).decompress(
+                coded, max_output_size=raw_nbytes, allow_extra_data=False
+            )
             return parse_table(raw, sealed_at_ns)
         except zstandard.ZstdError as error:
             raise self.corrupt("a table that decodes", str(error), offset) from error

@@ -7,9 +7,11 @@ just before a ref moves and may for a moment name a tree that did not make it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from sqlalchemy import delete, insert, select
 
+from tensorhub.errors import IntegrityError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, RepoType
 from tensorhub.store import catalog_schema as schema
@@ -49,6 +51,13 @@ def refresh_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots, repos
                     insert(table).prefix_with("OR IGNORE"),
                     {"repo_type": repository.repo_type.value, "repo_id": repository.repo_id, "tree": tree_id},
                 )
+
+
+def refresh_all_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots) -> None:
+    """Make the places of every repository anew; damaged ones are left to verify."""
+    for repository in refs.repositories():
+        with suppress(IntegrityError):
+            refresh_places(catalog, refs, snapshots, repository)
 
 
 class Places:

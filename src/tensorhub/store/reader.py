@@ -25,6 +25,7 @@ from tensorhub.errors import (
     InvariantError,
     MissingBaseError,
     MissingBlobError,
+    ShapeMismatchError,
 )
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import BlobRecord, ChunkRecord, StoredRange
@@ -279,6 +280,10 @@ class BlobReader:
             error.pack = error.pack or (chunk.stored.pack.hex if chunk.stored.pack else None)
             error.offset = chunk.stored.offset if error.offset is None else error.offset
             raise
+        except ShapeMismatchError as error:  # the record asks for a codec that its sources cannot serve
+            raise _corrupt_chunk(
+                record.digest, chunk, error.expected or "a prediction", error.found or "none"
+            ) from error
         if not is_known_sound and (found := checksum(memoryview(out))) != chunk.decoded_checksum:
             raise DigestMismatchError(
                 f"chunk {index} of blob {record.digest}",
@@ -294,8 +299,13 @@ class BlobReader:
         self, digest: Digest, chunk: ChunkRecord, nbytes: int, depth: int
     ) -> bytes | bytearray | memoryview | None:
         """Make the prediction that a chunk was coded against; None without sources."""
+        predictor = predictor_for_record(chunk.predictor_id, chunk.predictor_version)
+        if len(chunk.sources) != predictor.source_count:
+            raise _corrupt_chunk(
+                digest, chunk, f"{predictor.source_count} sources", f"{len(chunk.sources)} sources"
+            )
         if not chunk.sources:
-            return None
+            return predictor.predict((), nbytes, chunk.predictor_version, chunk.predictor_parameters)
         if depth >= MAX_DEPTH:
             raise IntegrityError(
                 f"blob {digest}",
@@ -327,7 +337,6 @@ class BlobReader:
                     pack=error.pack,
                     action="Add any file again that holds the base; `tensorhub verify` lists what needs it.",
                 ) from error
-        predictor = predictor_for_record(chunk.predictor_id, chunk.predictor_version)
         return predictor.predict(sources, nbytes, chunk.predictor_version, chunk.predictor_parameters)
 
     def _source(self, digest: Digest, offset: int, nbytes: int, depth: int) -> bytearray | memoryview:
@@ -339,6 +348,18 @@ class BlobReader:
         joined = bytearray(nbytes)
         self.read_into(digest, offset, joined, depth=depth)
         return joined
+
+
+def _corrupt_chunk(digest: Digest, chunk: ChunkRecord, expected: str, found: str) -> CorruptPackError:
+    return CorruptPackError(
+        f"chunk of blob {digest}",
+        expected=expected,
+        found=found,
+        digest=str(digest),
+        pack=chunk.stored.pack.hex if chunk.stored.pack else None,
+        offset=chunk.stored.offset,
+        action="Run `tensorhub verify` to see which files are affected.",
+    )
 
 
 def chunk_nbytes(record: BlobRecord, index: int) -> int:

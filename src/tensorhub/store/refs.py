@@ -8,15 +8,18 @@ Invariants: a ref changes only under the store lock, by atomic rename; its file 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tensorhub.errors import CorruptIndexError, InvalidRecordError, RevisionMovedError, from_os_error
+from tensorhub.errors import CorruptIndexError, RevisionMovedError, from_os_error
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType, is_commit_id
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import CommitReference
 from tensorhub.store.layout import Layout, decode_ref, decode_repository, fsync_folder, write_durably
+
+_LINE = re.compile(rb"([0-9a-f]{40}) (blake3:[0-9a-f]{64})\n")  # exactly: a damaged byte is never overlooked
 
 
 class RefStore:
@@ -65,20 +68,15 @@ class RefStore:
         """
         path = self._layout.ref(repository, ref)
         try:
-            text = path.read_text("ascii")
+            data = path.read_bytes()
         except FileNotFoundError:
             return None
-        except UnicodeDecodeError as error:
-            raise _corrupt(path, str(error)) from error
         except OSError as error:
             raise from_os_error(error, f"reading the ref {ref} of {repository}") from error
-        commit_id, _, digest = text.removesuffix("\n").partition(" ")
-        if not is_commit_id(commit_id):
-            raise _corrupt(path, text[:80])
-        try:
-            return CommitReference(commit_id, Digest.parse(digest))
-        except InvalidRecordError as error:
-            raise _corrupt(path, text[:80]) from error
+        found = _LINE.fullmatch(data)
+        if found is None:
+            raise _corrupt(path, data[:120])
+        return CommitReference(found[1].decode(), Digest.parse(found[2].decode()))
 
     def list(self, repository: RepositoryId) -> dict[RefName, CommitReference]:
         """Read every ref of a repository, ordered by kind and name."""
@@ -155,7 +153,7 @@ def _names(folder: Path) -> list[str]:
         raise from_os_error(error, f"listing {folder}") from error
 
 
-def _corrupt(path: Path, found: str) -> CorruptIndexError:
+def _corrupt(path: Path, found: bytes) -> CorruptIndexError:
     return CorruptIndexError(
         f"ref file {path}",
         expected="a commit id and a commit digest",

@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlalchemy import select, text
 
 from tensorhub.errors import (
+    CorruptIndexError,
     FileEntryNotFoundError,
     FormatError,
     IntegrityError,
@@ -36,7 +37,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog
-from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.hashing import Hasher, ObjectKind
 from tensorhub.store.refs import RefStore
 
 Record = TypeVar("Record")
@@ -106,12 +107,13 @@ class Snapshots:
 
     Parameters
     ----------
-    catalog, refs
+    catalog, refs, hasher
         The store's.
     """
 
-    def __init__(self, catalog: Catalog, refs: RefStore) -> None:
+    def __init__(self, catalog: Catalog, refs: RefStore, hasher: Hasher) -> None:
         self._catalog = catalog
+        self._hasher = hasher
         self._refs = refs
         self._cache: OrderedDict[bytes, tuple[object, int]] = OrderedDict()
         self._cached_items = 0
@@ -153,11 +155,11 @@ class Snapshots:
             There is no such thing, or the digits fit several commits.
         """
         found = self.repository(repository)
-        refs = self._refs.list(found)
         if revision is None:
-            default = refs.get(RefName(RefKind.HEADS, "main")) or (
-                next(iter(refs.values())) if len(refs) == 1 else None
-            )
+            default = self._refs.read(found, RefName(RefKind.HEADS, "main"))
+            refs = self._refs.list(found) if default is None else {}
+            if len(refs) == 1:
+                default = next(iter(refs.values()))
             if default is not None:
                 return default
             raise RevisionNotFoundError(
@@ -173,9 +175,9 @@ class Snapshots:
                 continue
             except ValueError:
                 continue
-            if ref in refs:
-                return refs[ref]
-        return self._resolve_commit_id(found, refs, revision)
+            if (reference := self._refs.read(found, ref)) is not None:
+                return reference
+        return self._resolve_commit_id(found, self._refs.list(found), revision)
 
     def _resolve_commit_id(
         self, repository: RepositoryId, refs: dict[RefName, CommitReference], revision: str
@@ -205,7 +207,29 @@ class Snapshots:
     def open(self, repository: RepositoryId, reference: CommitReference) -> Snapshot:
         """Open all files of a repository at a commit."""
         commit = self.commit(reference.digest)
+        self._check_id(repository, reference, commit)
         return Snapshot(repository, reference, commit, self.tree(commit.tree), self)
+
+    @staticmethod
+    def _check_id(repository: RepositoryId, reference: CommitReference, commit: Commit) -> None:
+        if (expected := commit.commit_id(reference.digest)) != reference.commit_id:
+            raise CorruptIndexError(
+                f"ref or parent of {repository}",
+                expected=f"commit id {expected} for commit {reference.digest}",
+                found=reference.commit_id,
+                digest=str(reference.digest),
+                action="Correct the id in the ref's file under refs/, or restore it from a backup.",
+            )
+
+    def check_reference(self, repository: RepositoryId, reference: CommitReference) -> None:
+        """Make sure that a ref's id is the one that its commit has.
+
+        Raises
+        ------
+        CorruptIndexError
+            They differ: the ref file is damaged.
+        """
+        self._check_id(repository, reference, self.commit(reference.digest))
 
     # -- history ------------------------------------------------------------------------------------------------
 
@@ -258,8 +282,11 @@ class Snapshots:
             present = self._cache.get(digest.value)
             if present is not None:
                 return present[0]  # type: ignore[return-value]
+        payload = self._catalog.object(digest, kind).payload
+        if not isinstance(payload, bytes) or self._hasher.object_digest(kind, payload) != digest:
+            raise self._catalog.corrupt(f"{kind.name.lower()} object {digest}", "other bytes under its name")
         try:
-            value = parse(self._catalog.object(digest, kind).payload)
+            value = parse(payload)
         except FormatError as error:
             raise IntegrityError(
                 f"{kind.name.lower()} object {digest}",

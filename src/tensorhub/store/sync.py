@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tensorhub.errors import CorruptIndexError, TensorHubError, from_os_error
+from tensorhub.errors import CorruptIndexError, FormatError, TensorHubError, from_os_error
 from tensorhub.schema.digest import Digest
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import index_pack
@@ -117,7 +117,11 @@ def index_missing(
             damages.append(error)
             listener.notice(str(error))
     for _, pack, nbytes, table in sorted(tables, key=lambda item: (item[0], item[1].value)):
-        index_pack(catalog, settings.hasher, pack, nbytes, table)
+        try:
+            index_pack(catalog, settings.hasher, pack, nbytes, table)
+        except FormatError as error:  # an object in it does not parse: the others are indexed all the same
+            damages.append(error)
+            listener.notice(str(error))
         listener.advance(nbytes)
     listener.end()
     return tuple(damages)

@@ -26,7 +26,7 @@ from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.layout import open_layout
 from tensorhub.store.leases import clean_dead_leases, oldest_lease_ns, store_lock
 from tensorhub.store.pack import PackFile
-from tensorhub.store.places import refresh_places
+from tensorhub.store.places import refresh_all_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import chunk_nbytes
 from tensorhub.store.store import Store
@@ -135,6 +135,7 @@ def _check_refs(store: Store, findings: _Findings) -> dict[Digest, list[tuple[Re
             continue
         for ref, reference in refs.items():
             try:
+                store.snapshots.check_reference(repository, reference)
                 for commit in store.snapshots.walk([reference]):
                     _note_files(store, repository, commit, files)
             except IntegrityError as error:
@@ -316,9 +317,5 @@ def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tu
         finally:
             catalog.close()
     with Store(layout, settings) as store:
-        for repository in store.ref_store.repositories():
-            try:
-                refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
-            except IntegrityError:
-                continue  # verify names it; the other repositories keep their places
+        refresh_all_places(store.catalog, store.ref_store, store.snapshots)
     return tuple(str(error) for error in damages)
