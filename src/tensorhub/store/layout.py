@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from tensorhub.store.hashing import Hasher
 FORMAT_VERSION = 1
 STORE_ID_NBYTES = 16
 _DIGESTS = ("blake3", "blake3-keyed")
+_PACK_STEM = re.compile(r"[0-9a-f]{64}")
 _SAFE = "._-"  # beside letters and digits; everything else is percent-encoded in file names
 
 
@@ -80,7 +82,7 @@ class Layout:
                     continue
                 for entry in os.scandir(folder.path):
                     stem, dot, suffix = entry.name.partition(".")
-                    if dot and suffix == "pack" and len(stem) == 64:
+                    if dot and suffix == "pack" and _PACK_STEM.fullmatch(stem):
                         found[Digest.parse(stem)] = Path(entry.path)
         except OSError as error:
             raise from_os_error(error, f"listing {self.packs}") from error
