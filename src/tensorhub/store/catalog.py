@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -498,8 +498,14 @@ class Catalog:
                 )
 
     def compact(self) -> None:
-        """Give free pages of the file back to the disk."""
-        with self._translated(), self._engine.connect() as connection:
+        """Give free pages of the file back to the disk, unless someone else is using it just now."""
+        with (
+            suppress(StoreLockedError),
+            self._translated(),
+            self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT", is_point=True
+            ) as connection,
+        ):
             raw = connection.connection.dbapi_connection
             if raw is not None:
                 raw.execute("VACUUM")

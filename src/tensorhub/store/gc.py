@@ -90,8 +90,16 @@ def collect_garbage(
     if is_dry_run:
         freed = sum(usage[pack].nbytes for pack in plan.remove)
         freed += sum(usage[pack].nbytes - usage[pack].live_nbytes for pack in plan.rewrite)
+        dead, _ = _find_dead(store, live, {pack.value for pack in (*plan.remove, *plan.rewrite)})
         return GcReport(
-            len(usage), len(plan.remove), len(plan.rewrite), 0, freed, plan.kept_recent_nbytes, 0, True
+            len(usage),
+            len(plan.remove),
+            len(plan.rewrite),
+            len(dead),
+            freed,
+            plan.kept_recent_nbytes,
+            0,
+            True,
         )
     with Lease(store.layout) as lease:
         new_packs = _rewrite(store, lease, plan, usage, live, listener)
@@ -316,28 +324,33 @@ def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
         plan.remove = [pack for pack in plan.remove if pack.value not in used]
         plan.rewrite = [pack for pack in plan.rewrite if pack.value not in used]
         doomed -= used
-        keep_blobs = live.blobs | live.leaned_on
-        dead_blobs, dead_objects = [], []
-        with store.catalog.read() as connection:
-            ids = {
-                row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))
-            }
-            for blob_id, digest, pack in connection.execute(
-                select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
-            ):
-                if pack is not None and ids.get(pack) in doomed and blob_id not in keep_blobs:
-                    dead_blobs.append(Digest(digest))
-            for digest, pack in connection.execute(
-                select(schema.stored_object.c.digest, schema.stored_object.c.pack)
-            ):
-                if ids.get(pack) in doomed and Digest(digest) not in live.objects:
-                    dead_objects.append(Digest(digest))
-        # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
-        dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
+        dead_blobs, dead_objects = _find_dead(store, live, doomed)
         store.catalog.drop_rows(
             packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects
         )
         return len(dead_blobs)
+
+
+def _find_dead(store: Store, live: Live, doomed: set[bytes]) -> tuple[list[Digest], list[Digest]]:
+    """Give the dead blobs and objects that go with the doomed packs."""
+    keep_blobs = live.blobs | live.leaned_on
+    dead_blobs: list[Digest] = []
+    dead_objects: list[Digest] = []
+    with store.catalog.read() as connection:
+        ids = {row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))}
+        for blob_id, digest, pack in connection.execute(
+            select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
+        ):
+            if pack is not None and ids.get(pack) in doomed and blob_id not in keep_blobs:
+                dead_blobs.append(Digest(digest))
+        for digest, pack in connection.execute(
+            select(schema.stored_object.c.digest, schema.stored_object.c.pack)
+        ):
+            if ids.get(pack) in doomed and Digest(digest) not in live.objects:
+                dead_objects.append(Digest(digest))
+    # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
+    dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
+    return dead_blobs, dead_objects
 
 
 def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes]:

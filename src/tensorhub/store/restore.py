@@ -16,7 +16,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tensorhub.errors import AlreadyExistsError, DigestMismatchError, InvalidNameError, from_os_error
+from tensorhub.errors import (
+    AlreadyExistsError,
+    DigestMismatchError,
+    InvalidNameError,
+    UsageError,
+    from_os_error,
+)
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, parse_path
 from tensorhub.schema.records import CHUNK_NBYTES, FileMode, FileRecord, TreeEntry
@@ -61,6 +67,8 @@ def restore(
     ------
     AlreadyExistsError
         A file exists and ``overwrite`` is False.
+    UsageError
+        The destination lies inside the store.
     InvalidNameError
         A path would leave the destination or go through a symlink there.
     NotFoundError
@@ -71,6 +79,14 @@ def restore(
     snapshot = store.snapshots.snapshot(repository, revision)
     entries = _select(snapshot, paths)
     root = destination.absolute()
+    if root.resolve().is_relative_to(store.path.resolve()):
+        raise UsageError(
+            f"destination {destination}",
+            expected="a folder outside the store",
+            found=f"one inside {store.path}",
+            path=str(destination),
+            action="Choose another folder.",
+        )
     for entry in entries:
         _check_target(root, entry, overwrite=overwrite)
     records = {entry.path: snapshot.record(entry) for entry in entries}
