@@ -40,6 +40,12 @@ _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well u
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
 
 
+_HOLDING = text(
+    "SELECT pack IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source JOIN blob AS base ON base.id = source.base "
+    "WHERE source.blob = blob.id AND base.pack IS NULL), generation FROM blob WHERE digest = :digest"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class BlobRow:
     """What the catalogue knows of a blob that the store holds."""
@@ -146,6 +152,8 @@ class Catalog:
             raise
         except (DatabaseError, sqlite3.Error) as error:
             raise self._translate(error) from error
+        except UnicodeDecodeError as error:  # SQLite quotes damaged names in its messages
+            raise self.corrupt("names in UTF-8", str(error)) from error
 
     def _translate(self, error: Exception) -> TensorHubError:
         found = str(getattr(error, "orig", error))
@@ -244,6 +252,17 @@ class Catalog:
     def blob(self, digest: Digest) -> BlobRow | None:
         """Look a blob up; None where the store does not hold it."""
         return self.blobs([digest]).get(digest)
+
+    def holding(self, digest: Digest) -> tuple[bool, int]:
+        """Say whether a blob need not be stored again, and the generation of a record that would replace it.
+
+        A blob is not held where its packs are lost or set aside, or where a base that it leans on is not.
+        """
+        with self.read() as connection:
+            row = connection.execute(_HOLDING, {"digest": digest.value}).first()
+        if row is None:
+            return False, 0
+        return bool(row[0]), 0 if row[1] is None else row[1] + 1
 
     def blobs(self, digests: Iterable[Digest]) -> dict[Digest, BlobRow]:
         """Look many blobs up; those that the store does not hold are left out."""
