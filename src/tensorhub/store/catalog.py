@@ -10,6 +10,7 @@ through its sources, is never chosen. Safe for several processes and threads.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, create_engine, delete, event, func, insert, s
 from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
 
 from tensorhub.errors import (
+    BackendError,
     BackendPermissionError,
     CorruptIndexError,
     FormatError,
@@ -37,6 +39,7 @@ from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.row_checksum import open_row
 
 _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well under a second
+_FULL_NBYTES = 1 << 20  # SQLite says I/O error where its side files, some 64 KiB, do not fit any more
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
 
 
@@ -105,10 +108,13 @@ class Catalog:
     ----------
     is_new
         Whether this call made it.
+    has_news
+        Whether opening indexed packs that other catalogues, or writers that crashed, had left to it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.has_news = False
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
@@ -167,13 +173,23 @@ class Catalog:
                     path=path,
                     action="Another process is writing; try again.",
                 )
-            if "full" in found:
+            code = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+            is_io = code.startswith("SQLITE_IOERR") and code != "SQLITE_IOERR_SHORT_READ"
+            if "full" in found or (is_io and shutil.disk_usage(self.path.parent).free < _FULL_NBYTES):
                 return OutOfSpaceError(
                     name,
                     expected="free space",
                     found=found,
                     path=path,
                     action="Free some space and run the same command again.",
+                )
+            if is_io:
+                return BackendError(
+                    name,
+                    expected="a disk that answers",
+                    found=f"{found} ({code})",
+                    path=path,
+                    action="Check the disk, then try again.",
                 )
             is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
             if ("readonly" in found or "unable to open" in found) and not is_writable:

@@ -222,7 +222,11 @@ class Ingest:
             return
         writer, self._writer = self._writer, None
         sealed_at_ns = max(time.time_ns(), self._catalog.last_sealed_at_ns() + 1)
-        pack, nbytes = writer.seal(sealed_at_ns)
+        try:
+            pack, nbytes = writer.seal(sealed_at_ns)
+        except BaseException:
+            writer.discard()
+            raise
         self._sealed[self._token] = pack
         index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
         done = [record.digest for record in writer.table.blobs]
