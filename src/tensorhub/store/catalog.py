@@ -10,6 +10,7 @@ through its sources, is never chosen. Safe for several processes and threads.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from sqlalchemy import Connection, create_engine, delete, event, func, insert, s
 from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError, ProgrammingError
 
 from tensorhub.errors import (
+    BackendError,
     BackendPermissionError,
     CorruptIndexError,
     FormatError,
@@ -38,6 +40,7 @@ from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.row_checksum import open_row
 
 _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well under a second
+_FULL_NBYTES = 1 << 20  # SQLite says I/O error where its side files, some 64 KiB, do not fit any more
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
 
 
@@ -52,6 +55,10 @@ _SMALL = (
     "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
     "AND row_nelems IS NOT NULL AND nbytes < 65536 AND delta_nbytes = 0 AND pack IS NOT NULL "
     "ORDER BY id DESC LIMIT ?"
+)
+_HOLDING = (
+    "SELECT pack IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source JOIN blob AS base ON base.id = source.base "
+    "WHERE source.blob = blob.id AND base.pack IS NULL), generation FROM blob WHERE digest = ?"
 )
 
 
@@ -116,10 +123,13 @@ class Catalog:
     ----------
     is_new
         Whether this call made it.
+    has_news
+        Whether opening indexed packs that other catalogues, or writers that crashed, had left to it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.has_news = False
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
@@ -172,6 +182,8 @@ class Catalog:
             raise  # a ProgrammingError is a bug in a statement, not damage
         except (DatabaseError, sqlite3.Error) as error:
             raise self._translate(error) from error
+        except UnicodeDecodeError as error:  # SQLite quotes damaged names in its messages
+            raise self.corrupt("names in UTF-8", str(error)) from error
 
     def _translate(self, error: Exception) -> TensorHubError:
         found = str(getattr(error, "orig", error))
@@ -185,13 +197,23 @@ class Catalog:
                     path=path,
                     action="Another process is writing; try again.",
                 )
-            if "full" in found:
+            code = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+            is_io = code.startswith("SQLITE_IOERR") and code != "SQLITE_IOERR_SHORT_READ"
+            if "full" in found or (is_io and shutil.disk_usage(self.path.parent).free < _FULL_NBYTES):
                 return OutOfSpaceError(
                     name,
                     expected="free space",
                     found=found,
                     path=path,
                     action="Free some space and run the same command again.",
+                )
+            if is_io:
+                return BackendError(
+                    name,
+                    expected="a disk that answers",
+                    found=f"{found} ({code})",
+                    path=path,
+                    action="Check the disk, then try again.",
                 )
             is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
             if ("readonly" in found or "unable to open" in found) and not is_writable:
@@ -289,6 +311,17 @@ class Catalog:
         with self._point() as connection:
             row = connection.exec_driver_sql(_BLOB, (digest.value,)).first()
         return None if row is None else BlobRow(row[0], digest, *row[1:])
+
+    def holding(self, digest: Digest) -> tuple[bool, int]:
+        """Say whether a blob need not be stored again, and the generation of a record that would replace it.
+
+        A blob is not held where its packs are lost or set aside, or where a base that it leans on is not.
+        """
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_HOLDING, (digest.value,)).first()
+        if row is None:
+            return False, 0
+        return bool(row[0]), 0 if row[1] is None else row[1] + 1
 
     def blobs(self, digests: Iterable[Digest]) -> dict[Digest, BlobRow]:
         """Look many blobs up; those that the store does not hold are left out."""

@@ -299,8 +299,8 @@ class _Mover:
         if self._writer is None:
             return
         store, writer = self._store, self._writer
-        self._writer = None
         pack, nbytes = writer.seal(max(time.time_ns(), store.catalog.last_sealed_at_ns() + 1))
+        self._writer = None
         self._made[pack] = nbytes
         index_pack(store.catalog, store.settings.hasher, pack, nbytes, writer.table)
         facts = [fact.subject for fact in writer.table.facts]

@@ -98,6 +98,7 @@ class _Job:
     future: Future[Digested] | None = None
     digested: Digested | None = None
     choice: BaseChoice | None = None
+    generation: int = 0  # above 0 where the blob was lost and comes back
     chunks: list[ChunkRecord] = field(default_factory=list)
     waiting: list[Callable[[Digest], None]] = field(default_factory=list)
 
@@ -222,7 +223,11 @@ class Ingest:
             return
         writer, self._writer = self._writer, None
         sealed_at_ns = max(time.time_ns(), self._catalog.last_sealed_at_ns() + 1)
-        pack, nbytes = writer.seal(sealed_at_ns)
+        try:
+            pack, nbytes = writer.seal(sealed_at_ns)
+        except BaseException:
+            writer.discard()
+            raise
         self._sealed[self._token] = pack
         index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
         done = [record.digest for record in writer.table.blobs]
@@ -254,7 +259,8 @@ class Ingest:
             twin.waiting.append(job.deliver)
             self._progress.advance(job.segment.nbytes)
             return
-        if digested.digest in self._pending or self._catalog.blob(digested.digest) is not None:
+        is_held, job.generation = self._catalog.holding(digested.digest)
+        if digested.digest in self._pending or is_held:
             self._progress.advance(job.segment.nbytes)
             job.deliver(digested.digest)
             return
@@ -354,7 +360,7 @@ class Ingest:
             job.segment.nbytes,
             job.element_width,
             job.chunk_nbytes,
-            0,
+            job.generation,
             job.choice.standalone_nbytes if job.choice and is_delta else 0,
             None,
             tuple(job.chunks),

@@ -33,6 +33,7 @@ class Lease:
         self.lease_id = secrets.token_hex(8)
         self._path = layout.leases / f"{self.lease_id}.lease"
         self._packs = 0
+        self._descriptor = -1
         facts = {"pid": os.getpid(), "host": socket.gethostname(), "started_at_ns": time.time_ns()}
         try:
             layout.leases.mkdir(exist_ok=True)
@@ -40,6 +41,7 @@ class Lease:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             os.write(self._descriptor, json.dumps(facts).encode())
         except OSError as error:
+            self.release()
             raise from_os_error(error, f"taking a writer's lease in {layout.root}") from error
 
     def temporary_pack(self) -> Path:

@@ -42,6 +42,7 @@ _TAIL_MAGIC = b"\x89THPKEND"
 _TABLE_LEVEL = 3  # records are names and digests; higher levels gain below 1 %
 _TABLE_MAX_WINDOW_NBYTES = 8 << 20  # level 3 asks for at most 2 MiB; the bound of coded chunks
 HEAD_NBYTES, FOOT_NBYTES = _HEAD.size, _FOOT.size
+_CHECKSUM_AT = 24  # in the footer; zero while the checksum is computed
 
 
 @dataclass(slots=True)
@@ -150,7 +151,8 @@ class PackWriter:
             self._file = temporary.open("xb", buffering=1 << 20)
         except OSError as error:
             raise from_os_error(error, f"creating the pack {temporary}") from error
-        self._append(_HEAD.pack(_MAGIC, PACK_VERSION, 0, 0, store_id))
+        self._head = _HEAD.pack(_MAGIC, PACK_VERSION, 0, 0, store_id)
+        self._append(self._head)
 
     @property
     def nbytes(self) -> int:
@@ -202,14 +204,11 @@ class PackWriter:
             )
         coded = zstandard.ZstdCompressor(level=_TABLE_LEVEL).compress(raw)
         offset = self.append(coded)
-        padding = -self._offset % CHUNK_ALIGNMENT
-        if padding:
-            self._append(bytes(padding))
-        self._append(
-            _FOOT.pack(
-                offset, len(coded), len(raw), checksum(coded), sealed_at_ns, PACK_VERSION, 0, 0, _TAIL_MAGIC
-            )
-        )
+        padding = bytes(-self._offset % CHUNK_ALIGNMENT)
+        fields = (offset, len(coded), len(raw)), (sealed_at_ns, PACK_VERSION, 0, 0, _TAIL_MAGIC)
+        unchecked = _FOOT.pack(*fields[0], 0, *fields[1])
+        found = checksum(b"".join((self._head, coded, padding, unchecked)))
+        self._append(padding + _FOOT.pack(*fields[0], found, *fields[1]))
         pack = self._hasher.finish(self._state)
         target = self._layout.pack(pack)
         try:
@@ -300,10 +299,9 @@ class PackFile:
         size = self.nbytes
         if size < HEAD_NBYTES + FOOT_NBYTES:
             raise self.corrupt("a header and a footer", f"{size} bytes")
-        magic, version, flags, reserved, owner = _HEAD.unpack(self.read(0, HEAD_NBYTES))
-        (offset, stored, raw_nbytes, coded_checksum, sealed_at_ns, foot_version, *foot_zeros, tail) = (
-            _FOOT.unpack(self.read(size - FOOT_NBYTES, FOOT_NBYTES))
-        )
+        head, foot = self.read(0, HEAD_NBYTES), self.read(size - FOOT_NBYTES, FOOT_NBYTES)
+        magic, version, flags, reserved, owner = _HEAD.unpack(head)
+        offset, stored, raw_nbytes, expected, sealed_at_ns, foot_version, *zeros, tail = _FOOT.unpack(foot)
         if magic != _MAGIC:
             raise self.corrupt("the magic of a pack", magic.hex(), 0)
         if not 0 < version <= PACK_VERSION or flags or reserved:
@@ -314,7 +312,7 @@ class PackFile:
                 path=str(self.path),
                 action="Upgrade TensorHub; if no newer one ever wrote to this store, the pack is damaged.",
             )
-        if tail != _TAIL_MAGIC or foot_version != version or any(foot_zeros) or sealed_at_ns >= 1 << 63:
+        if tail != _TAIL_MAGIC or foot_version != version or any(zeros) or sealed_at_ns >= 1 << 63:
             raise self.corrupt("the footer of a pack", "another one", size - FOOT_NBYTES)
         if store_id is not None and owner != store_id:
             raise self.corrupt(f"a pack of store {store_id.hex()}", owner.hex(), 16)
@@ -326,9 +324,13 @@ class PackFile:
             or raw_nbytes > MAX_TABLE_NBYTES
         ):
             raise self.corrupt("a table inside the pack", f"{stored} bytes at {offset}", offset)
-        coded = self.read(offset, stored)
-        if checksum(coded) != coded_checksum:
-            raise self.corrupt("the checksum of the table", "another one", offset)
+        table = self.read(offset, size - FOOT_NBYTES - offset)
+        unchecked = foot[:_CHECKSUM_AT] + bytes(8) + foot[_CHECKSUM_AT + 8 :]
+        if (found := checksum(b"".join((head, table, unchecked)))) != expected:
+            raise self.corrupt(
+                f"checksum {expected:016x} of header, table and footer", f"{found:016x}", offset
+            )
+        coded = table[:stored]
         try:
             if zstandard.frame_content_size(coded) != raw_nbytes:
                 raise self.corrupt(f"a table of {raw_nbytes} bytes", "another size", offset)

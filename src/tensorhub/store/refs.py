@@ -115,13 +115,15 @@ class RefStore:
                 action="Look at the new commit, then add again.",
             )
         path = self._layout.ref(repository, ref)
-        for left in path.parent.glob(
-            ".*.tmp"
-        ):  # by a writer that was killed: we hold the lock, nobody writes
-            left.unlink(missing_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for left in path.parent.glob(".*.tmp"):
+                left.unlink(missing_ok=True)  # by a writer that was killed: we hold the lock, nobody writes
+            for folder in (path.parent.parent, path.parent.parent.parent):
+                fsync_folder(folder)
+        except OSError as error:
+            raise from_os_error(error, f"making the folder of the ref {ref} of {repository}") from error
         write_durably(path, f"{new.commit_id} {new.digest}\n".encode("ascii"))
-        for folder in (path.parent.parent, path.parent.parent.parent):
-            fsync_folder(folder)
 
     def delete(self, repository: RepositoryId, ref: RefName) -> None:
         """Remove a ref. Call under the store lock."""

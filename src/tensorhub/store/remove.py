@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tensorhub.errors import RevisionNotFoundError
+from tensorhub.errors import IntegrityError, RevisionNotFoundError
 from tensorhub.schema.names import RefName, RepositoryId
 from tensorhub.schema.records import Commit, CommitReference
 from tensorhub.store.hashing import ObjectKind
@@ -31,7 +31,10 @@ def _estimate(
     *,
     is_dry_run: bool,
 ) -> RemoveResult:
-    before, after = find_live(store, gone), find_live(store, kept)
+    try:
+        before, after = find_live(store, gone), find_live(store, kept)
+    except IntegrityError:  # a ref whose history is damaged can be removed; what that frees cannot be said
+        return RemoveResult(str(repository), removed, 0, 0, is_dry_run)
     doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on
     stay = before.blobs - doomed
     return RemoveResult(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -326,33 +326,35 @@ class Snapshots:
         known = [sizes[entry.file] for entry in entries if entry.file in sizes]
         return len(entries), sum(item[1] for item in known), sum(item[0] for item in known)
 
-    def check_complete(self, tree: Digest) -> None:
-        """Make sure that everything a tree reaches is in the store; call under the store lock.
+    def check_complete(self, tree: Digest, live: Collection[Digest]) -> None:
+        """Make sure that everything new that a tree reaches is in the store; call under the store lock.
+
+        Parameters
+        ----------
+        tree
+            Of the new commit.
+        live
+            File records of its parent. gc never takes those; if they are damaged, then they were before.
 
         Raises
         ------
         StoreLockedError
             gc removed something in the meantime; the same call will work (retryable).
         """
-        entries = self.tree(tree).entries
-        if len(self.file_sizes(list({entry.file for entry in entries}))) != len(
-            {entry.file for entry in entries}
-        ):
+        files = list({entry.file for entry in self.tree(tree).entries}.difference(live))
+        if len(self.file_sizes(files)) != len(files):
             raise _gone("a file record")
         with self._catalog.read() as connection:
-            tree_id = connection.execute(
-                select(schema.stored_object.c.id).where(schema.stored_object.c.digest == tree.value)
-            ).scalar()
-            if tree_id is None:
-                raise _gone("the tree")
-            if connection.execute(_MISSING, {"tree": tree_id}).first() is not None:
-                raise _gone("a blob")
+            for file in files:
+                if connection.execute(_MISSING, {"file": file.value}).first() is not None:
+                    raise _gone("a blob")
 
 
 _MISSING = text(
-    "SELECT 1 FROM tree_entry JOIN segment ON segment.file = tree_entry.file JOIN blob ON blob.id = segment.blob "
+    "SELECT 1 FROM object JOIN segment ON segment.file = object.id JOIN blob ON blob.id = segment.blob "
     "LEFT JOIN source ON source.blob = blob.id LEFT JOIN blob AS base ON base.id = source.base "
-    "WHERE tree_entry.tree = :tree AND (blob.pack IS NULL OR (source.base IS NOT NULL AND base.pack IS NULL)) LIMIT 1"
+    "WHERE object.digest = :file AND (blob.pack IS NULL OR (source.base IS NOT NULL AND base.pack IS NULL)) "
+    "LIMIT 1"
 )
 
 
@@ -360,6 +362,6 @@ def _gone(what: str) -> StoreLockedError:
     return StoreLockedError(
         "commit",
         expected="everything it names in the store",
-        found=f"{what} that gc has just removed",
-        action="Add the same content again; nothing of this commit is visible.",
+        found=f"{what} that gc has just removed, or that is damaged",
+        action="Add the same content again; if this stays, run `tensorhub verify`. Nothing of it is visible.",
     )

@@ -62,7 +62,7 @@ class Store:
         self.snapshots = Snapshots(self.catalog, self.ref_store, settings.hasher)
         self.reader = BlobReader(self.catalog, layout)
         self.places = Places(self.catalog)
-        if self.catalog.is_new:
+        if self.catalog.is_new or self.catalog.has_news:
             refresh_all_places(self.catalog, self.ref_store, self.snapshots)
 
     @classmethod

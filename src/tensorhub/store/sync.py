@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tensorhub.errors import CorruptIndexError, FormatError, TensorHubError, from_os_error
+from tensorhub.errors import CorruptIndexError, FormatError, OutOfSpaceError, TensorHubError, from_os_error
 from tensorhub.schema.digest import Digest
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import index_pack
@@ -36,12 +36,21 @@ def catalog_path(layout: Layout, settings: Settings) -> Path:
     elif os.access(layout.root, os.W_OK):
         return layout.root / _FILES[0]
     else:
-        folder = Path(platformdirs.user_cache_dir("tensorhub")) / "catalogs"
+        return _cached_path(settings)
+    return _made(folder) / f"{settings.store_id.hex()}.sqlite"
+
+
+def _cached_path(settings: Settings) -> Path:
+    folder = Path(platformdirs.user_cache_dir("tensorhub")) / "catalogs"
+    return _made(folder) / f"{settings.store_id.hex()}.sqlite"
+
+
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, f"creating the catalogue folder {folder}") from error
-    return folder / f"{settings.store_id.hex()}.sqlite"
+    return folder
 
 
 def open_catalog(layout: Layout, settings: Settings) -> Catalog:
@@ -53,6 +62,16 @@ def open_catalog(layout: Layout, settings: Settings) -> Catalog:
         The file is damaged; `tensorhub verify --rebuild-catalog` makes it anew.
     """
     path = catalog_path(layout, settings)
+    try:
+        return _open_at(path, layout, settings)
+    except OutOfSpaceError:
+        cached = _cached_path(settings)  # SQLite needs some room even to read: a full disk stays readable
+        if cached == path:
+            raise
+        return _open_at(cached, layout, settings)
+
+
+def _open_at(path: Path, layout: Layout, settings: Settings) -> Catalog:
     _refuse_truncated(path)
     catalog = Catalog(path)
     try:
@@ -117,6 +136,7 @@ def index_missing(
             damages.append(error)
             listener.notice(str(error))
     for _, pack, nbytes, table in sorted(tables, key=lambda item: (item[0], item[1].value)):
+        catalog.has_news = True
         try:
             index_pack(catalog, settings.hasher, pack, nbytes, table)
         except FormatError as error:  # an object in it does not parse: the others are indexed all the same

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from tensorhub.errors import (
     FileEntryNotFoundError,
     InvalidNameError,
+    MissingBlobError,
     NotFoundError,
     RevisionMovedError,
     UsageError,
@@ -43,6 +44,7 @@ from tensorhub.store.ingest import Ingest, IngestTotals
 from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
 from tensorhub.store.places import record_places
 from tensorhub.store.progress import Progress
+from tensorhub.store.salvage import forget_lost_packs
 from tensorhub.store.tensor_source import TensorData, tensors_source
 from tensorhub.store.values import AddResult
 
@@ -128,10 +130,17 @@ class CommitTransaction:
         self._digests: dict[str, Digest] = {}
         self._written: set[Digest] = set()
         self._is_open = True
+        self._is_orphan = False
         self.last_commit = self.parent
-        if self.parent is not None:
-            self._entries = {entry.path: entry for entry in store.snapshots.tree_of(self.parent).entries}
+        self._lost_parent: MissingBlobError | None = None
         clean_dead_leases(store.layout)
+        forget_lost_packs(store)
+        if self.parent is not None:
+            try:
+                self._entries = {entry.path: entry for entry in store.snapshots.tree_of(self.parent).entries}
+            except MissingBlobError as error:
+                self._lost_parent = error  # only a commit that replaces the whole tree can heal the ref
+        self._live = {entry.file for entry in self._entries.values()}
         self._lease = Lease(store.layout)
         self._search = BaseSearch(store.catalog, store.reader)
         self._ingest = Ingest(
@@ -303,7 +312,12 @@ class CommitTransaction:
             self._files.pop(item, None)
 
     def delete_all(self) -> None:
-        """Start from an empty tree."""
+        """Start from an empty tree; heals a ref whose commit is lost by beginning a new history."""
+        if self._lost_parent is not None and self.parent is not None:
+            self.notice(
+                f"the commit {self.parent.commit_id} of {self.ref} is lost; this one begins a new history"
+            )
+            self._lost_parent, self._is_orphan = None, True
         self._entries.clear()
         self._files.clear()
 
@@ -370,14 +384,17 @@ class CommitTransaction:
                 found=self.parent.commit_id if self.parent else "no ref",
                 action="Look at the new commit first.",
             )
+        if self._lost_parent is not None:
+            raise self._lost_parent
         facts = facts or CommitFacts(message)
         entries = self._finish_files()
         tree = Tree(tuple(entries))
         tree_payload = tree.to_bytes()
         tree_digest = self._store.settings.hasher.object_digest(ObjectKind.TREE, tree_payload)
-        present = self._store.snapshots.commit(self.parent.digest) if self.parent else None
+        parent = None if self._is_orphan else self.parent
+        present = self._store.snapshots.commit(parent.digest) if parent else None
         if (
-            self.parent
+            parent
             and present
             and present.tree == tree_digest
             and present.upstream_id == facts.upstream_id
@@ -385,14 +402,14 @@ class CommitTransaction:
         ):
             self._finish_facts()
             self.close()
-            return self._result(self.parent.commit_id, tree_digest, is_new=False)
+            return self._result(parent.commit_id, tree_digest, is_new=False)
         self.put_object(ObjectKind.TREE, tree_payload)
         commit = self._make_commit(facts, tree_digest, parents)
         digest = self.put_object(ObjectKind.COMMIT, commit.to_bytes())
         reference = CommitReference(commit.commit_id(digest), digest)
         self._finish_facts()
         with store_lock(self._store.layout):
-            self._store.snapshots.check_complete(tree_digest)
+            self._store.snapshots.check_complete(tree_digest, self._live)
             record_places(self._store.catalog, self.repository, tree_digest)
             if move_ref:
                 self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
@@ -405,7 +422,7 @@ class CommitTransaction:
     ) -> Commit:
         title, _, rest = facts.message.strip().partition("\n")
         if parents is None:
-            parents = (self.parent,) if self.parent else ()
+            parents = (self.parent,) if self.parent and not self._is_orphan else ()
         return Commit(
             tree,
             parents,

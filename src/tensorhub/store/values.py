@@ -353,7 +353,10 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What verify looked at and what it found."""
+    """What verify looked at and what it found.
+
+    ``set_aside`` are the ids of packs that a repair took out of service.
+    """
 
     packs: int
     blobs: int
@@ -363,6 +366,7 @@ class VerifyReport:
     stored_nbytes: int
     sha256_checked: int
     damages: tuple[Damage, ...]
+    set_aside: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:

@@ -1,8 +1,8 @@
 """Verify: find out whether every byte is what it claims to be.
 
 Duty: check packs, chunks, digests, known SHA-256, refs and objects; name what is damaged and which files it
-affects; build the catalogue anew. Not its duty: repairing.
-Invariants: verify changes nothing; a damaged thing never stops the check of the others.
+affects; build the catalogue anew. Not its duty: taking damaged packs out of service (``salvage``).
+Invariants: verify changes nothing unless it is asked to repair; a damaged thing never stops the check of the others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tensorhub.errors import IntegrityError, StoreLockedError, TensorHubError
+from tensorhub.errors import CorruptPackError, IntegrityError, StoreLockedError, TensorHubError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import CommitReference, FactKind
@@ -29,6 +29,7 @@ from tensorhub.store.pack import PackFile
 from tensorhub.store.places import refresh_all_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import chunk_nbytes
+from tensorhub.store.salvage import retire_packs
 from tensorhub.store.store import Store
 from tensorhub.store.sync import catalog_path, index_missing, remove_catalog
 from tensorhub.store.values import Damage, VerifyReport
@@ -39,6 +40,7 @@ _READ_NBYTES = 4 << 20
 @dataclass(slots=True)
 class _Findings:
     damages: list[Damage] = field(default_factory=list)
+    bad_packs: list[Digest] = field(default_factory=list)
     bad_blobs: dict[Digest, str] = field(default_factory=dict)
     bad_files: dict[Digest, str] = field(default_factory=dict)
     blobs: int = 0
@@ -49,13 +51,23 @@ class _Findings:
     sha256_checked: int = 0
 
 
-def verify(store: Store, *, progress: Progress | None = None, workers: int | None = None) -> VerifyReport:
+def verify(
+    store: Store,
+    *,
+    is_repairing: bool = False,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> VerifyReport:
     """Read and check everything in a store.
 
     Parameters
     ----------
     store
         Which.
+    is_repairing
+        Take damaged packs out of service: what is sound in them is copied into a new pack, the file moves
+        to ``packs/damaged``, and what is damaged counts as not held, so that adding any copy of it heals
+        every file that needs it.
     progress
         Told the bytes read and decoded.
     workers
@@ -85,7 +97,15 @@ def verify(store: Store, *, progress: Progress | None = None, workers: int | Non
         findings.stored_nbytes,
         findings.sha256_checked,
         tuple(findings.damages),
+        _repair(store, findings) if is_repairing else (),
     )
+
+
+def _repair(store: Store, findings: _Findings) -> tuple[str, ...]:
+    bad_blobs = [digest for digest in findings.bad_blobs if store.catalog.blob(digest) is not None]
+    with store_lock(store.layout):
+        retire_packs(store, findings.bad_packs, bad_blobs)
+    return tuple(pack.hex for pack in findings.bad_packs)
 
 
 def _check_packs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, listener: Progress) -> int:
@@ -94,23 +114,26 @@ def _check_packs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
     known = store.catalog.packs()
     listener.begin("Checking packs", sum(path.stat().st_size for path in present.values()))
 
-    def check(item: tuple[Digest, Path]) -> tuple[Digest, str | None, int]:
+    def check(item: tuple[Digest, Path]) -> tuple[Digest, str | None, bool, int]:
         pack, path = item
         try:
             nbytes, found = _hash_pack(store, path)
             if found != pack:
-                return pack, f"expected digest {pack.hex}, found {found.hex}", nbytes
+                return pack, f"expected digest {pack.hex}, found {found.hex}", True, nbytes
             PackFile(path, pack).read_table(store.settings.store_id)
-        except (TensorHubError, OSError) as error:
-            return pack, str(error), 0
-        return pack, None, nbytes
+        except (TensorHubError, OSError) as error:  # a disk that does not answer is not a damaged pack
+            return pack, str(error), isinstance(error, CorruptPackError), 0
+        return pack, None, False, nbytes
 
-    for pack, problem, nbytes in pool.map(check, present.items()):
+    for pack, problem, is_damaged, nbytes in pool.map(check, present.items()):
         findings.stored_nbytes += nbytes
         listener.advance(nbytes)
         if problem is not None:
             findings.damages.append(Damage("pack", pack.hex, problem))
+        if is_damaged:
+            findings.bad_packs.append(pack)
     for pack in known.keys() - present.keys():
+        findings.bad_packs.append(pack)
         findings.damages.append(Damage("pack", pack.hex, "expected a file in the store, found none"))
     return len(present)
 
