@@ -181,8 +181,8 @@ class BlobReader:
         """
         try:
             self._read_into(digest, start, out, depth)
-        except MissingBlobError:
-            # gc may have moved the blob to another pack since the record was read: look once more.
+        except (MissingBlobError, MissingBaseError):
+            # gc may have moved the blob or its base to another pack since the record was read: look once more.
             self.forget()
             self._read_into(digest, start, out, depth)
 
