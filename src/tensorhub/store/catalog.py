@@ -16,7 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Exists,
+    create_engine,
+    delete,
+    event,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tensorhub.errors import (
@@ -232,6 +244,14 @@ class Catalog:
                     found[Digest(row[1])] = BlobRow(row[0], Digest(row[1]), *row[2:])
         return found
 
+    def can_decode(self, digest: Digest) -> bool:
+        """Say whether the store holds a blob and the bases it leans on; gc may take the base of a dead one."""
+        query = select(schema.blob.c.id).where(
+            schema.blob.c.digest == digest.value, schema.blob.c.pack.is_not(None), ~has_lost_base()
+        )
+        with self.read() as connection:
+            return connection.execute(query).first() is not None
+
     def blob_record(self, digest: Digest) -> BlobRecord:
         """Read a blob's record, every stored range with its pack's id.
 
@@ -425,6 +445,14 @@ class Catalog:
             if raw is not None:
                 raw.execute("VACUUM")
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def has_lost_base() -> Exists:
+    """Give the SQL condition that a blob leans on one that no pack holds."""
+    base = schema.blob.alias()
+    return exists().where(
+        schema.source.c.blob == schema.blob.c.id, base.c.id == schema.source.c.base, base.c.pack.is_(None)
+    )
 
 
 def located(record: BlobRecord, pack: Digest) -> BlobRecord:

@@ -25,7 +25,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import TensorSpec
 from tensorhub.store import catalog_schema as schema
-from tensorhub.store.catalog import Catalog, ids_of
+from tensorhub.store.catalog import Catalog, has_lost_base, ids_of
 from tensorhub.store.hashing import Hasher, ObjectKind
 from tensorhub.store.pack import PackTable
 
@@ -127,9 +127,11 @@ def _choose_records(
             continue
         blob_id = blob_ids[record.digest.value]
         present = connection.execute(
-            select(schema.blob.c.pack, schema.blob.c.generation).where(schema.blob.c.id == blob_id)
+            select(schema.blob.c.pack, schema.blob.c.generation, has_lost_base().label("is_lost")).where(
+                schema.blob.c.id == blob_id
+            )
         ).one()
-        if present.pack is not None and present.generation >= record.generation:
+        if present.pack is not None and present.generation >= record.generation and not present.is_lost:
             continue
         sources = [blob_ids[item.value] for item in record.source_digests()]
         if any(_leans_on(connection, base, blob_id) for base in sources):
@@ -211,16 +213,40 @@ def _insert_tree_entries(connection: Connection, hasher: Hasher, table: PackTabl
             continue
         digest = hasher.object_digest(kind, payload)
         tree_id = connection.execute(select(columns.id).where(columns.digest == digest.value)).scalar_one()
-        files = list({entry.file.value for entry in parse_tree(payload).entries})
-        rows = [
-            {"tree": tree_id, "file": row[0]}
-            for start in range(0, len(files), 500)
-            for row in connection.execute(
-                select(columns.id).where(columns.digest.in_(files[start : start + 500]))
-            )
-        ]
-        if rows:
-            connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+        _insert_entries_of(connection, tree_id, payload)
+
+
+def _insert_entries_of(connection: Connection, tree_id: int, payload: bytes) -> None:
+    columns = schema.stored_object.c
+    files = list({entry.file.value for entry in parse_tree(payload).entries})
+    rows = [
+        {"tree": tree_id, "file": row[0]}
+        for start in range(0, len(files), 500)
+        for row in connection.execute(
+            select(columns.id).where(columns.digest.in_(files[start : start + 500]))
+        )
+    ]
+    if rows:
+        connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+
+
+def complete_trees(catalog: Catalog, only: Digest | None = None) -> None:
+    """Note the files of trees that were indexed before their files: gc moves files, and a dead tree's may go.
+
+    Parameters
+    ----------
+    catalog
+        The store's.
+    only
+        One tree; None for all.
+    """
+    columns = schema.stored_object.c
+    query = select(columns.id, columns.payload).where(columns.kind == int(ObjectKind.TREE))
+    if only is not None:
+        query = query.where(columns.digest == only.value)
+    with catalog.write() as connection:
+        for tree_id, payload in connection.execute(query).all():
+            _insert_entries_of(connection, tree_id, payload)
 
 
 def _shape(tensor: TensorSpec) -> tuple[int, int]:

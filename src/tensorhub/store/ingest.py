@@ -253,7 +253,7 @@ class Ingest:
             twin.waiting.append(job.deliver)
             self._progress.advance(job.segment.nbytes)
             return
-        if digested.digest in self._pending or self._catalog.blob(digested.digest) is not None:
+        if digested.digest in self._pending or self._catalog.can_decode(digested.digest):
             self._progress.advance(job.segment.nbytes)
             job.deliver(digested.digest)
             return

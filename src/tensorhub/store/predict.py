@@ -69,7 +69,7 @@ class _Sums:
         """Count one segment."""
         if segment.tensor is not None:
             self.tensors += 1
-        if digested.digest in self.seen or self.store.catalog.blob(digested.digest) is not None:
+        if digested.digest in self.seen or self.store.catalog.can_decode(digested.digest):
             self.identical += segment.nbytes
             return
         self.seen.add(digested.digest)

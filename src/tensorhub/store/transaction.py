@@ -38,6 +38,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import ParsedSegment, Segment
 from tensorhub.store.base_search import BaseSearch
+from tensorhub.store.catalog_index import complete_trees
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.ingest import Ingest, IngestTotals
 from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
@@ -392,6 +393,7 @@ class CommitTransaction:
         reference = CommitReference(commit.commit_id(digest), digest)
         self._finish_facts()
         with store_lock(self._store.layout):
+            complete_trees(self._store.catalog, tree_digest)
             self._store.snapshots.check_complete(tree_digest)
             record_places(self._store.catalog, self.repository, tree_digest)
             if move_ref:
