@@ -117,7 +117,9 @@ class RefStore:
                 action="Look at the new commit, then add again.",
             )
         path = self._layout.ref(repository, ref)
-        for left in path.parent.glob(".*.tmp"):  # by a writer that was killed: we hold the lock, nobody writes
+        for left in path.parent.glob(
+            ".*.tmp"
+        ):  # by a writer that was killed: we hold the lock, nobody writes
             left.unlink(missing_ok=True)
         write_durably(path, f"{new.commit_id} {new.digest}\n".encode("ascii"))
         for folder in (path.parent.parent, path.parent.parent.parent):

@@ -264,6 +264,7 @@ def _trace(
     for file, places in files.items():
         names = [f"{repository}@{commit_id[:12]}:{path}" for repository, commit_id, path in places]
         try:
+            _check_object(store, ObjectKind.FILE, file)
             record = store.snapshots.file_record(file)
         except TensorHubError as error:
             findings.damages.append(Damage("file", str(file), str(error), tuple(names)))
