@@ -29,7 +29,7 @@ from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.files import open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
 from tensorhub.store.numpy_dtypes import to_numpy_dtype
-from tensorhub.store.places import Places, refresh_places
+from tensorhub.store.places import Places, fill_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
@@ -63,8 +63,7 @@ class Store:
         self.reader = BlobReader(self.catalog, layout)
         self.places = Places(self.catalog)
         if self.catalog.is_new:
-            for repository in self.ref_store.repositories():
-                refresh_places(self.catalog, self.ref_store, self.snapshots, repository)
+            fill_places(self.catalog, self.ref_store, self.snapshots)
 
     @classmethod
     def create(cls, path: Path | str, *, is_keyed: bool = False) -> Store:

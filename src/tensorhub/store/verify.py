@@ -26,7 +26,6 @@ from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.layout import open_layout
 from tensorhub.store.leases import clean_dead_leases, oldest_lease_ns, store_lock
 from tensorhub.store.pack import PackFile
-from tensorhub.store.places import refresh_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import chunk_nbytes
 from tensorhub.store.store import Store
@@ -316,10 +315,5 @@ def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tu
             damages = index_missing(catalog, layout, settings, progress)
         finally:
             catalog.close()
-    with Store(layout, settings) as store:
-        for repository in store.ref_store.repositories():
-            try:
-                refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
-            except IntegrityError:
-                continue  # verify names it; the other repositories keep their places
+    Store(layout, settings).close()  # fills what follows from refs
     return tuple(str(error) for error in damages)
