@@ -18,6 +18,7 @@ from tensorhub.errors import (
     FileEntryNotFoundError,
     FormatError,
     IntegrityError,
+    MissingBlobError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
     StoreLockedError,
@@ -307,7 +308,10 @@ class Snapshots:
         StoreLockedError
             gc removed something in the meantime; the same call will work (retryable).
         """
-        entries = self.tree(tree).entries
+        try:
+            entries = self.tree(tree).entries
+        except MissingBlobError as error:
+            raise _gone("the tree") from error
         if len(self.file_sizes(list({entry.file for entry in entries}))) != len(
             {entry.file for entry in entries}
         ):

@@ -28,6 +28,7 @@ from tensorhub.schema.records import FileMode, TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.files import open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
+from tensorhub.store.leases import store_lock
 from tensorhub.store.numpy_dtypes import to_numpy_dtype
 from tensorhub.store.places import Places, fill_places
 from tensorhub.store.progress import Progress, Quiet
@@ -136,7 +137,8 @@ class Store:
     def create_repository(self, repository: str | RepositoryId) -> RepositoryId:
         """Make an empty repository; gives the existing one as it is written where there is one."""
         self._check_writable()
-        return self.ref_store.create_repository(as_repository(repository))
+        with store_lock(self.layout):  # two spellings of one id must not both be made
+            return self.ref_store.create_repository(as_repository(repository))
 
     def begin_commit(
         self,

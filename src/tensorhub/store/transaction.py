@@ -393,6 +393,8 @@ class CommitTransaction:
         reference = CommitReference(commit.commit_id(digest), digest)
         self._finish_facts()
         with store_lock(self._store.layout):
+            # Another writer may have made the repository meanwhile, in another spelling.
+            self.repository = self._store.ref_store.find_repository(self.repository) or self.repository
             complete_trees(self._store.catalog, tree_digest)
             self._store.snapshots.check_complete(tree_digest)
             record_places(self._store.catalog, self.repository, tree_digest, commit.date_ms)
