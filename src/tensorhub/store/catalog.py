@@ -122,7 +122,7 @@ class Catalog:
     Attributes
     ----------
     is_new
-        Whether this call made it.
+        Whether it is not complete yet: made by this call, or by a process that died before it was filled.
     has_news
         Whether opening indexed packs that other catalogues, or writers that crashed, had left to it.
     """
@@ -148,7 +148,14 @@ class Catalog:
                 if has_meta
                 else None
             )
-        self.is_new = version is None
+            marks = (
+                connection.execute(
+                    select(schema.meta.c.value).where(schema.meta.c.key == "complete")
+                ).scalar()
+                if has_meta
+                else None
+            )
+        self.is_new = marks is None
         if version is None:
             with self.write() as connection:
                 schema.metadata.create_all(connection)
@@ -164,6 +171,14 @@ class Catalog:
                 path=str(self.path),
                 action="Run `tensorhub verify --rebuild-catalog` with this version.",
             )
+
+    def mark_complete(self) -> None:
+        """Say that everything on disk at the time of its making is in it."""
+        with self.write() as connection:
+            connection.execute(
+                insert(schema.meta).prefix_with("OR IGNORE"), {"key": "complete", "value": "1"}
+            )
+        self.is_new = False
 
     def close(self) -> None:
         """Give the file back."""

@@ -258,16 +258,40 @@ def _insert_tree_entries(connection: Connection, hasher: Hasher, table: PackTabl
             continue
         digest = hasher.object_digest(kind, payload)
         tree_id = connection.execute(select(columns.id).where(columns.digest == digest.value)).scalar_one()
-        files = list({entry.file.value for entry in parse_tree(payload).entries})
-        rows = [
-            {"tree": tree_id, "file": row[0]}
-            for start in range(0, len(files), 500)
-            for row in connection.execute(
-                select(columns.id).where(columns.digest.in_(files[start : start + 500]))
-            )
-        ]
-        if rows:
-            connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+        _insert_entries_of(connection, tree_id, payload)
+
+
+def _insert_entries_of(connection: Connection, tree_id: int, payload: bytes) -> None:
+    columns = schema.stored_object.c
+    files = list({entry.file.value for entry in parse_tree(payload).entries})
+    rows = [
+        {"tree": tree_id, "file": row[0]}
+        for start in range(0, len(files), 500)
+        for row in connection.execute(
+            select(columns.id).where(columns.digest.in_(files[start : start + 500]))
+        )
+    ]
+    if rows:
+        connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+
+
+def complete_trees(catalog: Catalog, only: Digest | None = None) -> None:
+    """Note the files of trees that were indexed before their files: gc moves files, and a dead tree's may go.
+
+    Parameters
+    ----------
+    catalog
+        The store's.
+    only
+        One tree; None for all.
+    """
+    columns = schema.stored_object.c
+    query = select(columns.id, columns.payload).where(columns.kind == int(ObjectKind.TREE))
+    if only is not None:
+        query = query.where(columns.digest == only.value)
+    with catalog.write() as connection:
+        for tree_id, payload in connection.execute(query).all():
+            _insert_entries_of(connection, tree_id, payload)
 
 
 def _shape(tensor: TensorSpec) -> tuple[int, int]:

@@ -4,7 +4,7 @@ Duty: find dead packs and packs worth rewriting, move what lives, remove the res
 Not its duty: deciding what is live (``liveness``).
 Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
 the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
-from the catalogue under the store lock, after liveness was looked at again, and only then files from the
+from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files from the
 disk; a crash at any point leaves packs that are sound, at worst some twice.
 """
 
@@ -103,9 +103,7 @@ def collect_garbage(
         )
     with Lease(store.layout) as lease:
         new_packs = _rewrite(store, lease, plan, usage, live, listener)
-    removed_blobs = _drop(store, plan, horizon_ns)
-    for pack in (*plan.remove, *plan.rewrite):
-        store.layout.pack(pack).unlink(missing_ok=True)
+    removed_blobs = _drop(store, plan)
     store.reader.forget()
     store.catalog.compact()
     listener.end()
@@ -155,6 +153,7 @@ def _ranges(record: BlobRecord) -> list[StoredRange]:
 
 
 def _object_packs(store: Store, live: Live) -> list[tuple[Digest, int]]:
+    """Give pack and rough size of every live object, and of every fact about one."""
     columns, found = schema.stored_object.c, []
     values = [digest.value for digest in live.objects]
     with store.catalog.read() as connection:
@@ -165,6 +164,12 @@ def _object_packs(store: Store, live: Live) -> list[tuple[Digest, int]]:
                 .where(columns.digest.in_(values[start : start + 500]))
             )
             found += [(Digest(row[0]), max(1, len(row[1]) // 3)) for row in connection.execute(query)]
+            facts = (
+                select(schema.pack.c.digest, schema.fact.c.value)
+                .join(schema.pack, schema.pack.c.id == schema.fact.c.pack)
+                .where(schema.fact.c.subject.in_(values[start : start + 500]))
+            )
+            found += [(Digest(row[0]), len(row[1])) for row in connection.execute(facts)]
     return found
 
 
@@ -315,8 +320,8 @@ class _Mover:
             self._writer = None
 
 
-def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
-    """Under the lock: look at liveness again, then forget dead rows. Gives the number of blobs removed."""
+def _drop(store: Store, plan: _Plan) -> int:
+    """Under the lock: look at liveness again, forget dead rows, remove packs. Gives the number of blobs removed."""
     with store_lock(store.layout):
         live = _live(store)
         doomed = {pack.value for pack in (*plan.remove, *plan.rewrite)}
@@ -328,6 +333,9 @@ def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
         store.catalog.drop_rows(
             packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects
         )
+        # Still under the lock, so that nobody who opens the store now indexes these packs again.
+        for value in doomed:
+            store.layout.pack(Digest(value)).unlink(missing_ok=True)
         return len(dead_blobs)
 
 

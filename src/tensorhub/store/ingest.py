@@ -230,10 +230,8 @@ class Ingest:
             raise
         self._sealed[self._token] = pack
         index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
-        done = [record.digest for record in writer.table.blobs]
-        self._reader.drop_pending(done, ())
-        for digest in done:
-            self._pending.pop(digest, None)
+        done = [self._pending.pop(record.digest, None) for record in writer.table.blobs]
+        self._reader.drop_pending([record for record in done if record is not None], ())
 
     def close(self) -> None:
         """Stop the workers and throw away what is not sealed."""
@@ -241,7 +239,7 @@ class Ingest:
         if self._writer is not None:
             self._writer.discard()
             self._writer = None
-        self._reader.drop_pending(list(self._pending), [*self._sealed, self._token])
+        self._reader.drop_pending(self._pending.values(), [*self._sealed, self._token])
         self._pending.clear()
 
     # -- the pipeline -----------------------------------------------------------------------------------------
