@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tensorhub import Store, collect_garbage, lineage, rebuild_catalog, similar, stats, to_json
+from tensorhub import Store, collect_garbage, rebuild_catalog, similar, stats, to_json, trace_lineage
 
 from ..weights import assert_sound, noise, put, read_all, safetensors, tuned, weights
 
@@ -26,11 +26,12 @@ def answers(store: Store) -> dict[str, Any]:
             "files": to_json(store.files(name)),
             "tensors": to_json(store.tensors(name)),
             "commits": to_json(store.commits(name)),
-            "lineage": to_json(lineage(store, name)),
+            "lineage": to_json(trace_lineage(store, name)),
             "facts": [store.catalog.facts(file.digest) for file in store.files(name)],
             "similar": {
                 item.name: sorted(
-                    to_json(similar(store, name, item.name)), key=lambda one: (-one["predicted_ratio"], one["digest"])
+                    to_json(similar(store, name, item.name)),
+                    key=lambda one: (-one["predicted_ratio"], one["digest"]),
                 )
                 for item in store.tensors(name)
                 if item.nbytes >= 1 << 16
@@ -55,7 +56,11 @@ def fill(store: Store) -> None:
     put(store, "b/copy", {"m.safetensors": safetensors(base, {"format": "pt"}), "x": noise(100_000, 5)})
     child = {"w": tuned(base["w"], 4), "v": base["v"], "s": tuned(base["s"], 5)}
     put(store, "a/child", {"m.safetensors": safetensors(child)})
-    put(store, "a/child", {"m.safetensors": safetensors(child | {"w": tuned(base["w"], 6)}), "y": noise(90_000, 6)})
+    put(
+        store,
+        "a/child",
+        {"m.safetensors": safetensors(child | {"w": tuned(base["w"], 6)}), "y": noise(90_000, 6)},
+    )
     grown = weights((160, 320), 7)
     grown[:128] = base["w"]
     put(store, "c/grown", {"m.safetensors": safetensors({"w": grown})})

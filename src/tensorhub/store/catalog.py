@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -130,13 +129,13 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.has_news = False
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+        self._engine = create_engine(
+            f"sqlite:///{path}", connect_args={"check_same_thread": False}, max_overflow=-1
+        )
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
         self._is_whole = False  # known to be: by a full check since this was opened
-        self._local = threading.local()
-        self._connections: list[Connection] = []
-        self._connections_lock = threading.Lock()
+        self._idle: list[Connection] = []  # lent one at a time; as many as threads ever asked at once
         with self._translated():
             self._open()
 
@@ -182,11 +181,8 @@ class Catalog:
 
     def close(self) -> None:
         """Give the file back."""
-        with self._connections_lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        self._local = threading.local()
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
     @contextmanager
@@ -284,17 +280,20 @@ class Catalog:
 
     @contextmanager
     def _point(self) -> Iterator[Connection]:
-        """Give this thread's own connection for single look-ups; each statement is a moment of its own."""
+        """Lend a connection for single look-ups; each statement is a moment of its own."""
         with self._translated(), self._rows_checked():
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
                 connection = self._engine.connect().execution_options(
                     is_point=True, isolation_level="AUTOCOMMIT"
                 )
-                self._local.connection = connection
-                with self._connections_lock:
-                    self._connections.append(connection)
-            yield connection
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
 
     @contextmanager
     def _rows_checked(self) -> Iterator[None]:

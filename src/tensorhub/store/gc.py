@@ -4,8 +4,8 @@ Duty: find dead packs and packs worth rewriting, move what lives, remove the res
 Not its duty: deciding what is live (``liveness``).
 Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
 the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
-from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files from the
-disk; a crash at any point leaves packs that are sound, at worst some twice.
+from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files
+from the disk; a crash at any point leaves packs that are sound, at worst some twice.
 """
 
 from __future__ import annotations

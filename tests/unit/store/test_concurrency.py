@@ -188,7 +188,9 @@ def test_gc_beside_writers(store: Store) -> None:
                     try:
                         put(mine, f"w/{number}", files)
                         break
-                    except StoreLockedError as error:  # gc took what this counted on: the same call works later
+                    except (
+                        StoreLockedError
+                    ) as error:  # gc took what this counted on: the same call works later
                         assert error.retryable
                 else:
                     raise AssertionError("never came through")
@@ -197,9 +199,7 @@ def test_gc_beside_writers(store: Store) -> None:
                     mine.delete_repository(f"w/{number}")
             put(mine, f"w/{number}", {"end": noise(70_000, number)})
 
-    run_while(
-        lambda: collect_garbage(store, grace_s=0), [lambda: write(1), lambda: write(2)], 30.0
-    )
+    run_while(lambda: collect_garbage(store, grace_s=0), [lambda: write(1), lambda: write(2)], 30.0)
     for number in (1, 2):
         assert read_all(store, f"w/{number}") == {"end": noise(70_000, number)}
     assert_sound(store)
