@@ -1,7 +1,7 @@
 """Measures a whole store of a family against the recipe and against others (numbers 1 and 5).
 
-Adds every repository of the family, in alphabetical and in reverse order, closes the store, counts every byte on
-disk, restores every repository and compares each file. Run::
+Adds every repository of the family, in alphabetical and in reverse order, closes the store, counts every byte
+on disk, restores every repository and compares each file. Run::
 
     python -m benchmarks.family --family DATA/family --peers --json benchmarks/records/family.json
 """

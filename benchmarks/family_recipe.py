@@ -1,8 +1,8 @@
 """The recipe that a store of a family is measured against, from raw files and with known parents.
 
-Sum over distinct tensors of the best of {byte planes, XOR with the true parent + byte planes}, zstd level 1 over
-2 MiB pieces, plus distinct other files and safetensors headers by zstd level 3. It pays nothing for names,
-indexes, checksums or random access. No code of the store takes part.
+Sum over distinct tensors of the best of {byte planes, XOR with the true parent + byte planes}, zstd level 1
+over 2 MiB pieces, plus distinct other files and safetensors headers by zstd level 3. It pays nothing for
+names, indexes, checksums or random access. No code of the store takes part.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def recipe(family: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``nbytes`` in all, its parts, and coded bytes by repository; a tensor counts for the first that has it.
+        ``nbytes`` in all, its parts, and coded bytes by repository; a tensor counts for the first one.
     """
     repositories = {path.name for path in family.iterdir() if path.is_dir()}
     tensors: dict[str, dict[str, FamilyTensor]] = {name: {} for name in repositories}

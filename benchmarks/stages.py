@@ -1,14 +1,15 @@
 """Where the time of add and get goes: processor seconds of all threads by stage.
 
-Duty: run one add or get with a clock that counts only processor time of the calling thread, so that waiting for
-the interpreter lock, for a disk or for another thread is nobody's stage. Not its duty: wall time, which is
-measured without any of this (``throughput``).
+Duty: run one add or get with a clock that counts only processor time of the calling thread, so that waiting
+for the interpreter lock, for a disk or for another thread is nobody's stage. Not its duty: wall time, which
+is measured without any of this (``throughput``).
 Invariants: the stages and ``other`` (Python between the stages: dispatch, catalogue, records) add up to the
 process's processor time. The store is wrapped from outside and left as it was.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import types
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from tensorhub.codecs.planner import decode_chunk
 from tensorhub.store import hashing, ingest, pack, reader, restore
 
 ADD_STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
@@ -78,13 +80,13 @@ def get_clock() -> Iterator[StageClock]:
     def timed_start(self: Any) -> Any:
         return TimedHasher(start(self))
 
-    system = types.SimpleNamespace(**{name: getattr(restore.os, name) for name in dir(restore.os)})
-    system.pwrite = clock.timed("write", restore.os.pwrite)
+    system = types.SimpleNamespace(**vars(os))
+    system.pwrite = clock.timed("write", os.pwrite)
     with (
         mock.patch.object(restore, "os", system),
         mock.patch.object(hashing.Hasher, "start", timed_start),
-        mock.patch.object(reader, "decode_chunk", clock.timed("decode", reader.decode_chunk)),
-        mock.patch.object(reader, "checksum", clock.timed("checksum", reader.checksum)),
+        mock.patch("tensorhub.store.reader.decode_chunk", clock.timed("decode", decode_chunk)),
+        mock.patch("tensorhub.store.reader.checksum", clock.timed("checksum", hashing.checksum)),
         mock.patch.object(pack.PackFile, "read", clock.timed("read", pack.PackFile.read)),
     ):
         yield clock

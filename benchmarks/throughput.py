@@ -1,9 +1,9 @@
 """Measures add and get in GB/s, from files to store and back, and where the time goes (number 2).
 
-Each round measures every case once, in turn, so that a slow minute of the machine meets all of them; the median
-of the rounds counts. ``get`` proves every digest as it always does; its files are compared with the originals
-outside of the timing. On disk, source and packs are dropped from the page cache before they are read. One worker is
-pinned to one processor together with the thread that feeds it. Run::
+Each round measures every case once, in turn, so that a slow minute of the machine meets all of them; the
+median of the rounds counts. ``get`` proves every digest as it always does; its files are compared with the
+originals outside of the timing. On disk, source and packs are dropped from the page cache before they are
+read. One worker is pinned to one processor together with the thread that feeds it. Run::
 
     python -m benchmarks.throughput --family DATA/family --json benchmarks/records/throughput.json
 """
