@@ -150,8 +150,8 @@ class Rounds:
 def touch_memory(nbytes: int) -> None:
     """Write to as much memory as what follows will fill, and free it.
 
-    A virtual machine whose host takes free memory back pays for each page again at its first use: 2.3 s per GB
-    on one such machine, six times the writing itself, and only in the cases that happened to come first.
+    A virtual machine whose host takes free memory back pays for each page again at its first use: 2.3 s per
+    GB on one such machine, six times the writing itself, and only in the cases that happened to come first.
     """
     with mmap.mmap(-1, nbytes + nbytes // 2) as memory:
         for offset in range(0, len(memory), mmap.PAGESIZE):
