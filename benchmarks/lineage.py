@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.lineage_recipe import Bytes, FamilyTensor, coded_nbytes, load_family, machine
+from benchmarks.lineage_recipe import Bytes, FamilyTensor, coded_nbytes, load_family
+from benchmarks.record import machine
 from tensorhub.lineage.choice import (
     SHORTLIST_LIMIT,
     SHORTLIST_TOLERANCE,

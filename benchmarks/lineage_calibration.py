@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.lineage_recipe import FamilyTensor, load_family, machine, plane_nbytes, residual
+from benchmarks.lineage_recipe import FamilyTensor, load_family, plane_nbytes, residual
+from benchmarks.record import machine
 from tensorhub._native import sketch_features
 from tensorhub.lineage.placement import SKETCH_NBYTES
 from tensorhub.lineage.prediction import PLANE_COEFFICIENTS, predict_bits_per_byte

@@ -6,16 +6,12 @@ parser of their own, so that the benchmark needs no other room.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
-import os
-import platform
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zstandard
@@ -53,7 +49,7 @@ def load_family(folder: Path, min_nbytes: int) -> list[FamilyTensor]:
     """Read each distinct tensor of at least ``min_nbytes`` once, in path and name order."""
     seen: set[bytes] = set()
     tensors = []
-    for tensor in _read_all(folder):
+    for tensor in read_tensors(folder):
         digest = hashlib.blake2b(tensor.data.tobytes()).digest()
         if tensor.data.size >= min_nbytes and digest not in seen:
             seen.add(digest)
@@ -61,7 +57,8 @@ def load_family(folder: Path, min_nbytes: int) -> list[FamilyTensor]:
     return tensors
 
 
-def _read_all(folder: Path) -> Iterator[FamilyTensor]:
+def read_tensors(folder: Path) -> Iterator[FamilyTensor]:
+    """Read every tensor of every safetensors file below a folder, in path and name order."""
     for path in sorted(folder.rglob("*.safetensors")):
         content = path.read_bytes()
         start = 8 + struct.unpack("<Q", content[:8])[0]
@@ -94,22 +91,3 @@ def plane_nbytes(data: Bytes, element_width: int) -> NDArray[np.int64]:
 def coded_nbytes(target: Bytes, base: Bytes | None, element_width: int) -> int:
     """Coded size of a tensor, alone or as a delta."""
     return int(plane_nbytes(residual(target, base), element_width).sum())
-
-
-def machine() -> dict[str, Any]:
-    """Say where and when a record was made."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "zstandard": zstandard.__version__,
-    }
