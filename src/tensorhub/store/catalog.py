@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from tensorhub.errors import (
     UnsupportedVersionError,
 )
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
-from tensorhub.schema.records import BlobRecord, Fact, FactKind, StoredRange, parse_blob_record
+from tensorhub.schema.records import BlobRecord, Fact, FactKind, parse_blob_record
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.row_checksum import open_row
@@ -378,7 +378,7 @@ class Catalog:
         record = open_row(row[0], digest, row[1], row[2])
         if record is None:
             raise self.corrupt(f"the record of blob {digest}", "a row with another checksum")
-        return located(parse_blob_record(record, split_references(row[2])), Digest(row[1]))
+        return parse_blob_record(record, split_references(row[2]), own=Digest(row[1]), is_trusted=True)
 
     def blob_records(self, digests: Iterable[Digest]) -> dict[Digest, BlobRecord]:
         """Read many blobs' records at once; those that the store does not hold are left out."""
@@ -392,7 +392,9 @@ class Catalog:
                     digest, pack = Digest(row[0]), Digest(row[2])
                     record = open_row(row[1], digest, row[2], row[3])
                     if record is not None:  # a damaged row is named when the blob is asked for by itself
-                        found[digest] = located(parse_blob_record(record, split_references(row[3])), pack)
+                        found[digest] = parse_blob_record(
+                            record, split_references(row[3]), own=pack, is_trusted=True
+                        )
         return found
 
     def object(self, digest: Digest, kind: ObjectKind) -> ObjectRow:
@@ -557,19 +559,6 @@ class Catalog:
             if raw is not None:
                 raw.execute("VACUUM")
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def located(record: BlobRecord, pack: Digest) -> BlobRecord:
-    """Put a pack's id into every stored range that lies in it."""
-
-    def place(stored: StoredRange) -> StoredRange:
-        return replace(stored, pack=pack) if stored.pack is None else stored
-
-    return replace(
-        record,
-        model=place(record.model) if record.model else None,
-        chunks=tuple(replace(chunk, stored=place(chunk.stored)) for chunk in record.chunks),
-    )
 
 
 def split_references(joined: bytes) -> tuple[Digest, ...]:
