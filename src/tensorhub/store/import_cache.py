@@ -15,10 +15,11 @@ from tensorhub.formats.hf_cache import CachedRepository, CachedRevision, default
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref
 from tensorhub.schema.records import Fact, FactKind
+from tensorhub.store.commit_facts import CommitFacts
 from tensorhub.store.leases import store_lock
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.store import Store
-from tensorhub.store.transaction import CommitFacts, CommitTransaction
+from tensorhub.store.transaction import CommitTransaction
 from tensorhub.store.values import AddResult
 
 ORIGIN = "hf-cache"

@@ -23,7 +23,6 @@ from tensorhub.codecs.base_predictor import BasePredictor
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
 from tensorhub.errors import InvariantError, SourceChangedError
 from tensorhub.formats.source import ByteSource
-from tensorhub.lineage.sketch import Sketch, SketchBuilder, sketch_geometry
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.records import (
     CHUNK_NBYTES,
@@ -39,20 +38,16 @@ from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseChoice, BaseSearch
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import index_pack
-from tensorhub.store.hashing import Hasher, checksum
+from tensorhub.store.digesting import KEEP_NBYTES, STAGES, Digested, digest_segment, lap, scratch
+from tensorhub.store.hashing import checksum
 from tensorhub.store.layout import Layout, Settings
 from tensorhub.store.leases import Lease
 from tensorhub.store.pack import TARGET_NBYTES, PackWriter
 from tensorhub.store.progress import Progress
 from tensorhub.store.reader import BlobReader
 
-KEEP_NBYTES = (
-    4 << 20
-)  # segments up to this size stay in memory between digest and coding: one read instead of two
 WINDOW_NBYTES = 48 << 20  # kept segments in flight
 WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
-SKETCH_MIN_NBYTES = 64 << 10  # design: smaller tensors try same-shape candidates directly
-_STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
 
 
 @dataclass(slots=True)
@@ -64,18 +59,7 @@ class IngestTotals:
     delta_nbytes: int = 0
     stored_nbytes: int = 0
     bases: dict[Digest, int] = field(default_factory=dict)
-    stage_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_STAGES, 0.0))
-
-
-@dataclass(slots=True)
-class Digested:
-    """What the first pass over a segment found."""
-
-    digest: Digest
-    checksums: list[int]
-    sketch: Sketch | None
-    kept: bytearray | None
-    stage_s: dict[str, float]
+    stage_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
 
 @dataclass(slots=True)
@@ -113,17 +97,6 @@ class _Job:
     @property
     def window_nbytes(self) -> int:
         return self.segment.nbytes if self.segment.nbytes <= KEEP_NBYTES else CHUNK_NBYTES
-
-
-class _Scratch(threading.local):
-    """One reused chunk buffer a thread, so that fresh pages are not touched again and again."""
-
-    def __init__(self) -> None:
-        self.raw = bytearray(CHUNK_NBYTES)
-        self.decoded = bytearray(CHUNK_NBYTES)
-
-
-_scratch = _Scratch()
 
 
 class Ingest:
@@ -282,12 +255,12 @@ class Ingest:
         digested, choice = job.digested, job.choice
         if digested is None or choice is None:
             raise InvariantError("ingest job", expected="a digest and a choice", found="none")
-        times = dict.fromkeys(_STAGES, 0.0)
+        times = dict.fromkeys(STAGES, 0.0)
         at = time.perf_counter()
         offset = index * job.chunk_nbytes
         nbytes = min(job.chunk_nbytes, job.segment.nbytes - offset)
         raw = _read_chunk(job, digested, index, offset, nbytes)
-        at = _lap(times, "read", at)
+        at = lap(times, "read", at)
         prediction, source = None, None
         if choice.base is not None and offset < choice.base_nbytes:
             source = SourceRange(choice.base, offset, min(nbytes, choice.base_nbytes - offset))
@@ -300,8 +273,8 @@ class Ingest:
             prediction = BasePredictor().predict([base], nbytes, BasePredictor.version, b"")
         coded, used_prediction = encode_smallest(raw, job.element_width, prediction)
         coded_checksum = checksum(coded.data)
-        at = _lap(times, "code", at)
-        decoded = memoryview(_scratch.decoded)[:nbytes]
+        at = lap(times, "code", at)
+        decoded = memoryview(scratch.decoded)[:nbytes]
         context = CodecContext(job.element_width, prediction if used_prediction else None)
         decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
         if xor_popcount(decoded, raw):
@@ -311,7 +284,7 @@ class Ingest:
                 found="others after decoding",
                 action="Nothing was stored; please report this with the file.",
             )
-        _lap(times, "read_back", at)
+        lap(times, "read_back", at)
         return _Coded(coded, coded_checksum, source if used_prediction else None, times)
 
     def _collect(self) -> None:
@@ -405,12 +378,6 @@ def _base_buffer(nbytes: int) -> bytearray:
     return buffer
 
 
-def _lap(times: dict[str, float], stage: str, since: float) -> float:
-    now = time.perf_counter()
-    times[stage] += now - since
-    return now
-
-
 def _read_piece(job: _Job, offset: int, nbytes: int) -> memoryview:
     """Give some bytes of a segment, for a trial."""
     if job.digested is not None and job.digested.kept is not None:
@@ -424,7 +391,7 @@ def _read_chunk(job: _Job, digested: Digested, index: int, offset: int, nbytes: 
     """Give a chunk's raw bytes; checked to be those that were digested."""
     if digested.kept is not None:
         return memoryview(digested.kept)[offset : offset + nbytes]
-    raw = memoryview(_scratch.raw)[:nbytes]
+    raw = memoryview(scratch.raw)[:nbytes]
     job.source.read_into(job.segment.start + offset, raw)
     if checksum(raw) != digested.checksums[index]:
         raise SourceChangedError(
@@ -436,37 +403,3 @@ def _read_chunk(job: _Job, digested: Digested, index: int, offset: int, nbytes: 
             action="Add the file again when nothing writes to it.",
         )
     return raw
-
-
-def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, chunk_nbytes: int) -> Digested:
-    """Read a segment once: digest, checksum of each chunk, and sketch where it has one.
-
-    Returns
-    -------
-    Digested
-        With the bytes themselves where they are few enough to be kept.
-    """
-    times = dict.fromkeys(_STAGES, 0.0)
-    kept = bytearray(segment.nbytes) if segment.nbytes <= KEEP_NBYTES else None
-    builder = None
-    if segment.tensor is not None and segment.nbytes >= SKETCH_MIN_NBYTES:
-        width, nrows, row_nelems = sketch_geometry(segment.tensor)
-        if width in (1, 2, 4, 8):
-            builder = SketchBuilder(width, nrows, row_nelems)
-    state = hasher.start()
-    checksums: list[int] = []
-    at = time.perf_counter()
-    for offset in range(0, segment.nbytes, chunk_nbytes):
-        nbytes = min(chunk_nbytes, segment.nbytes - offset)
-        view = memoryview(kept if kept is not None else _scratch.raw)
-        chunk = view[offset : offset + nbytes] if kept is not None else view[:nbytes]
-        source.read_into(segment.start + offset, chunk)
-        at = _lap(times, "read", at)
-        state.update(chunk)
-        checksums.append(checksum(chunk))
-        at = _lap(times, "digest", at)
-        if builder is not None:
-            builder.update(offset, chunk)
-            at = _lap(times, "sketch", at)
-    sketch = builder.finish() if builder is not None else None
-    return Digested(hasher.finish(state), checksums, sketch, kept, times)

@@ -23,7 +23,7 @@ from tensorhub.schema.records import CHUNK_NBYTES
 from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.add import file_entry
 from tensorhub.store.base_search import BaseSearch
-from tensorhub.store.ingest import Digested, digest_segment
+from tensorhub.store.digesting import Digested, digest_segment
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.snapshots import as_repository
 from tensorhub.store.store import Store

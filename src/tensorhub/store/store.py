@@ -23,12 +23,13 @@ from tensorhub.errors import (
     TensorNotFoundError,
     UsageError,
 )
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType, parse_ref
+from tensorhub.schema.names import RepositoryId, RepoType, parse_ref
 from tensorhub.schema.records import FileMode, TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.files import open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
 from tensorhub.store.leases import store_lock
+from tensorhub.store.listing import list_commits, list_files, list_repositories, list_tensors
 from tensorhub.store.numpy_dtypes import to_numpy_dtype
 from tensorhub.store.places import Places, fill_places
 from tensorhub.store.progress import Progress, Quiet
@@ -40,8 +41,6 @@ from tensorhub.store.snapshots import Snapshot, Snapshots, as_repository
 from tensorhub.store.sync import open_catalog
 from tensorhub.store.transaction import CommitTransaction
 from tensorhub.store.values import CommitInfo, FileInfo, RefInfo, RemoveResult, RepositoryInfo, TensorInfo
-
-_MODES = {FileMode.FILE: "file", FileMode.EXECUTABLE: "executable", FileMode.SYMLINK: "symlink"}
 
 
 class Store:
@@ -227,20 +226,7 @@ class Store:
 
     def repositories(self, repo_type: str | None = None) -> list[RepositoryInfo]:
         """List repositories with the size of their default revision."""
-        found: list[RepositoryInfo] = []
-        for repository in self.ref_store.repositories(RepoType(repo_type) if repo_type else None):
-            refs = self.ref_store.list(repository)
-            default = refs.get(RefName(RefKind.HEADS, "main")) or next(iter(refs.values()), None)
-            files, nbytes, date_ms = 0, 0, None
-            if default is not None:
-                commit = self.snapshots.commit(default.digest)
-                files, _, nbytes = self.snapshots.tree_totals(commit.tree)
-                date_ms = commit.date_ms
-            infos = tuple(RefInfo(str(ref), reference.commit_id) for ref, reference in refs.items())
-            found.append(
-                RepositoryInfo(repository.repo_type.value, repository.repo_id, infos, files, nbytes, date_ms)
-            )
-        return found
+        return list_repositories(self, RepoType(repo_type) if repo_type else None)
 
     def refs(self, repository: str | RepositoryId) -> list[RefInfo]:
         """List a repository's refs."""
@@ -249,22 +235,7 @@ class Store:
 
     def commits(self, repository: str | RepositoryId, revision: str | None = None) -> list[CommitInfo]:
         """List a revision's history, newest first."""
-        found: list[CommitInfo] = []
-        for reference in self.snapshots.walk([self.snapshots.resolve(repository, revision)]):
-            commit = self.snapshots.commit(reference.digest)
-            found.append(
-                CommitInfo(
-                    reference.commit_id,
-                    tuple(parent.commit_id for parent in commit.parents),
-                    commit.author,
-                    commit.date_ms,
-                    commit.title,
-                    commit.message,
-                    commit.is_partial,
-                    commit.origin,
-                )
-            )
-        return found
+        return list_commits(self, repository, revision)
 
     def resolve(self, repository: str | RepositoryId, revision: str | None = None) -> str:
         """Give the commit id that a revision means now."""
@@ -272,49 +243,13 @@ class Store:
 
     def files(self, repository: str | RepositoryId, revision: str | None = None) -> list[FileInfo]:
         """List the files of a snapshot."""
-        snapshot = self.snapshots.snapshot(repository, revision)
-        found: list[FileInfo] = []
-        for entry in snapshot.tree.entries:
-            record = snapshot.record(entry)
-            tensors = sum(1 for item in record.segments if item.tensor is not None)
-            found.append(
-                FileInfo(
-                    entry.path, _MODES[entry.mode], record.nbytes, record.format_name, tensors, entry.file
-                )
-            )
-        return found
+        return list_files(self, repository, revision)
 
     def tensors(
         self, repository: str | RepositoryId, revision: str | None = None, *, path: str | None = None
     ) -> list[TensorInfo]:
         """List the tensors of a snapshot, or of one of its files, with how each is stored."""
-        snapshot = self.snapshots.snapshot(repository, revision)
-        entries = [snapshot.entry(path)] if path is not None else list(snapshot.tree.entries)
-        found: list[TensorInfo] = []
-        for entry in entries:
-            segments = snapshot.record(entry).segments
-            rows = self.catalog.blobs({item.digest for item in segments if item.tensor is not None})
-            bases = self.catalog.bases([row.blob_id for row in rows.values() if not row.is_self_contained])
-            offset = 0
-            for segment in segments:
-                if segment.tensor is not None:
-                    row = rows.get(segment.digest)
-                    found.append(
-                        TensorInfo(
-                            segment.tensor.name,
-                            segment.tensor.dtype.name,
-                            segment.tensor.shape,
-                            entry.path,
-                            offset,
-                            segment.nbytes,
-                            row.stored_nbytes if row else 0,
-                            segment.digest,
-                            "delta" if row and not row.is_self_contained else "standalone",
-                            bases.get(row.blob_id) if row else None,
-                        )
-                    )
-                offset += segment.nbytes
-        return found
+        return list_tensors(self, repository, revision, path)
 
     # -- reading ------------------------------------------------------------------------------------------------
 

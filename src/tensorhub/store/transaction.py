@@ -9,10 +9,8 @@ did; leaving the ``with`` block without publishing leaves nothing behind.
 
 from __future__ import annotations
 
-import getpass
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,81 +31,26 @@ from tensorhub.schema.records import (
     CommitReference,
     Fact,
     FileMode,
-    FileRecord,
     Tree,
     TreeEntry,
 )
-from tensorhub.schema.tensor import ParsedSegment, Segment
+from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseSearch
 from tensorhub.store.catalog_index import complete_trees
+from tensorhub.store.commit_facts import CommitFacts, login_name
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.ingest import Ingest, IngestTotals
 from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
+from tensorhub.store.pending_file import PendingFile
 from tensorhub.store.places import record_places, refresh_places
 from tensorhub.store.progress import Progress
 from tensorhub.store.salvage import forget_lost_packs
 from tensorhub.store.tensor_source import TensorData, tensors_source
+from tensorhub.store.tree_rules import check_no_file_is_a_folder
 from tensorhub.store.values import AddResult
 
 if TYPE_CHECKING:
     from tensorhub.store.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
-    """What a commit says of itself.
-
-    Attributes
-    ----------
-    message
-        First line is the title.
-    author
-        Free text; None for the user's login name.
-    date_ms
-        Milliseconds since 1970 UTC; None for now.
-    is_partial, origin, upstream_id
-        For imports: see :class:`tensorhub.schema.records.Commit`.
-    """
-
-    message: str = ""
-    author: str | None = None
-    date_ms: int | None = None
-    is_partial: bool = False
-    origin: str = ""
-    upstream_id: str = ""
-
-
-class _PendingFile:
-    """A file whose segments are on their way."""
-
-    def __init__(self, format_name: str, segments: tuple[ParsedSegment, ...], source: ByteSource) -> None:
-        self.format_name = format_name
-        self.parsed = segments
-        self.source: ByteSource | None = source
-        self.digests: list[Digest | None] = [None] * len(segments)
-        self.missing = len(segments)
-
-    def deliver(self, ordinal: int, digest: Digest) -> None:
-        """Take the digest of one segment; the last one gives the source back."""
-        self.digests[ordinal] = digest
-        self.missing -= 1
-        if not self.missing:
-            self.release()
-
-    def release(self) -> None:
-        """Close a source that we opened."""
-        if isinstance(self.source, FileSource):
-            self.source.close()
-        self.source = None
-
-    def record(self) -> FileRecord:
-        """Make the file record; every segment must have its digest."""
-        segments = tuple(
-            Segment(parsed.nbytes, digest, parsed.tensor)
-            for parsed, digest in zip(self.parsed, self.digests, strict=True)
-            if digest is not None
-        )
-        return FileRecord(self.format_name, sum(item.nbytes for item in segments), segments)
 
 
 class CommitTransaction:
@@ -125,7 +68,7 @@ class CommitTransaction:
         self.parent = store.ref_store.read(repository, ref)
         self._progress = progress
         self._entries: dict[str, TreeEntry] = {}
-        self._files: dict[str, tuple[FileMode, _PendingFile]] = {}
+        self._files: dict[str, tuple[FileMode, PendingFile]] = {}
         self._facts: list[tuple[str, Fact]] = []
         self._notices: list[str] = []
         self._digests: dict[str, Digest] = {}
@@ -215,13 +158,13 @@ class CommitTransaction:
             segments, format_name = parsed.segments, parsed.format_name
             for text in parsed.notices:
                 self._notices.append(f"{path}: {text}")
-        pending = _PendingFile(format_name, segments, opened)
+        pending = PendingFile(format_name, segments, opened)
         if not segments:
             pending.release()
         self._files[path] = (mode, pending)
         self._entries.pop(path, None)
         for ordinal, segment in enumerate(segments):
-            self._ingest.submit(opened, segment, _deliverer(pending, ordinal))
+            self._ingest.submit(opened, segment, pending.deliverer(ordinal))
 
     def put_tensors(
         self, path: str, tensors: Mapping[str, TensorData], metadata: Mapping[str, str] | None = None
@@ -348,7 +291,6 @@ class CommitTransaction:
         facts: CommitFacts | None = None,
         expected_head: str | None = None,
         parents: tuple[CommitReference, ...] | None = None,
-        move_ref: bool = True,
     ) -> AddResult:
         """Make the collected tree a commit and move the ref to it.
 
@@ -362,8 +304,6 @@ class CommitTransaction:
             Commit id that the ref must have now; by default the one it had when the transaction began.
         parents
             By default the ref's commit.
-        move_ref
-            False stores the commit without a ref (an import sets its refs itself).
 
         Returns
         -------
@@ -415,11 +355,9 @@ class CommitTransaction:
             complete_trees(self._store.catalog, tree_digest)
             self._store.snapshots.check_complete(tree_digest, self._live)
             record_places(self._store.catalog, self.repository, tree_digest, commit.date_ms)
-            if move_ref:
-                self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
-            if (
-                parents is not None and self.parent is not None
-            ):  # what the ref reached may be out of reach now
+            self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
+            if parents is not None and self.parent is not None:
+                # What the ref reached until now may be out of reach.
                 refresh_places(
                     self._store.catalog, self._store.ref_store, self._store.snapshots, self.repository
                 )
@@ -436,7 +374,7 @@ class CommitTransaction:
         return Commit(
             tree,
             parents,
-            _author() if facts.author is None else facts.author,
+            login_name() if facts.author is None else facts.author,
             time.time_ns() // 1_000_000 if facts.date_ms is None else facts.date_ms,
             title or f"Add {len(self._files)} files",
             rest.strip(),
@@ -509,36 +447,3 @@ class CommitTransaction:
                 found="one that was published or closed",
                 action="Begin a new one.",
             )
-
-
-def _deliverer(pending: _PendingFile, ordinal: int) -> Callable[[Digest], None]:
-    return lambda digest: pending.deliver(ordinal, digest)
-
-
-def _author() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"  # a container's user may have no name
-
-
-def check_no_file_is_a_folder(paths: list[str]) -> None:
-    """Refuse a tree in which one path is a folder of another.
-
-    Raises
-    ------
-    InvalidNameError
-        It names both.
-    """
-    present = set(paths)
-    for path in paths:
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            folder = "/".join(parts[:depth])
-            if folder in present:
-                raise InvalidNameError(
-                    f"path {path!r}",
-                    expected=f"{folder!r} to be a folder",
-                    found="a file of that name",
-                    action="Delete the file first, or choose another path.",
-                )

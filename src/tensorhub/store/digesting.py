@@ -1,0 +1,88 @@
+"""The first pass over a segment: digest, checksums and sketch while its bytes go by.
+
+Duty: read once, learn everything that dedup and base search need. Not its duty: the pipeline (``ingest``).
+Invariants: memory is one chunk a thread, or the segment itself where it is small enough to be kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from tensorhub.formats.source import ByteSource
+from tensorhub.lineage.sketch import Sketch, SketchBuilder, sketch_geometry
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import (
+    CHUNK_NBYTES,
+)
+from tensorhub.schema.tensor import ParsedSegment
+from tensorhub.store.hashing import Hasher, checksum
+
+# Segments up to this size stay in memory between digest and coding: one read instead of two.
+KEEP_NBYTES = 4 << 20
+SKETCH_MIN_NBYTES = 64 << 10  # design: smaller tensors try same-shape candidates directly
+STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
+
+
+@dataclass(slots=True)
+class Digested:
+    """What the first pass over a segment found."""
+
+    digest: Digest
+    checksums: list[int]
+    sketch: Sketch | None
+    kept: bytearray | None
+    stage_s: dict[str, float]
+
+
+class Scratch(threading.local):
+    """One reused chunk buffer a thread, so that fresh pages are not touched again and again."""
+
+    def __init__(self) -> None:
+        self.raw = bytearray(CHUNK_NBYTES)
+        self.decoded = bytearray(CHUNK_NBYTES)
+
+
+scratch = Scratch()
+
+
+def lap(times: dict[str, float], stage: str, since: float) -> float:
+    """Add the time since ``since`` to a stage; gives the present time."""
+    now = time.perf_counter()
+    times[stage] += now - since
+    return now
+
+
+def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, chunk_nbytes: int) -> Digested:
+    """Read a segment once: digest, checksum of each chunk, and sketch where it has one.
+
+    Returns
+    -------
+    Digested
+        With the bytes themselves where they are few enough to be kept.
+    """
+    times = dict.fromkeys(STAGES, 0.0)
+    kept = bytearray(segment.nbytes) if segment.nbytes <= KEEP_NBYTES else None
+    builder = None
+    if segment.tensor is not None and segment.nbytes >= SKETCH_MIN_NBYTES:
+        width, nrows, row_nelems = sketch_geometry(segment.tensor)
+        if width in (1, 2, 4, 8):
+            builder = SketchBuilder(width, nrows, row_nelems)
+    state = hasher.start()
+    checksums: list[int] = []
+    at = time.perf_counter()
+    for offset in range(0, segment.nbytes, chunk_nbytes):
+        nbytes = min(chunk_nbytes, segment.nbytes - offset)
+        view = memoryview(kept if kept is not None else scratch.raw)
+        chunk = view[offset : offset + nbytes] if kept is not None else view[:nbytes]
+        source.read_into(segment.start + offset, chunk)
+        at = lap(times, "read", at)
+        state.update(chunk)
+        checksums.append(checksum(chunk))
+        at = lap(times, "digest", at)
+        if builder is not None:
+            builder.update(offset, chunk)
+            at = lap(times, "sketch", at)
+    sketch = builder.finish() if builder is not None else None
+    return Digested(hasher.finish(state), checksums, sketch, kept, times)
