@@ -43,6 +43,7 @@ class _Findings:
     bad_packs: list[Digest] = field(default_factory=list)
     bad_blobs: dict[Digest, str] = field(default_factory=dict)
     bad_files: dict[Digest, str] = field(default_factory=dict)
+    sizes: dict[Digest, int] = field(default_factory=dict)
     blobs: int = 0
     chunks: int = 0
     nbytes: int = 0
@@ -201,6 +202,7 @@ def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
     with store.catalog.read() as connection:
         rows = connection.execute(select(columns.digest, columns.nbytes, columns.pack)).all()
     held = [(Digest(row[0]), row[1]) for row in rows if row[2] is not None]
+    findings.sizes = dict(held)
     for row in rows:
         if row[2] is None:
             findings.bad_blobs[Digest(row[0])] = "expected a record in some pack, found none"
@@ -292,6 +294,10 @@ def _trace(
         except TensorHubError as error:
             findings.damages.append(Damage("file", str(file), str(error), tuple(names)))
             continue
+        for segment in record.segments:
+            if segment.nbytes and findings.sizes.get(segment.digest, segment.nbytes) != segment.nbytes:
+                findings.bad_files[file] = f"expected {segment.nbytes} bytes of blob {segment.digest}"
+                findings.bad_files[file] += f", found {findings.sizes[segment.digest]}"
         for digest in {segment.digest for segment in record.segments if segment.nbytes}:
             if digest in affected:
                 affected[digest].extend(names)
