@@ -64,15 +64,6 @@ void bind_planes(nb::module_& module) {
       },
       nb::arg("a"), nb::arg("b"), "Count the bits in which two buffers differ.");
   module.def(
-      "histogram",
-      [](nb::handle input, nb::handle output) {
-        const InputBuffer in(input);
-        const OutputBuffer out(output);
-        const nb::gil_scoped_release released;
-        histogram(in.bytes(), out.bytes());
-      },
-      nb::arg("data"), nb::arg("counts"), "Count each byte value into 256 native 64-bit integers.");
-  module.def(
       "split_nonzero",
       [](nb::handle input, nb::handle bitmap, nb::handle values) {
         const InputBuffer in(input);

@@ -8,6 +8,7 @@ namespace nb = nanobind;
 namespace tensorhub::bindings {
 void bind_planes(nb::module_& module);
 void bind_sketch(nb::module_& module);
+void bind_statistics(nb::module_& module);
 
 namespace {
 
@@ -41,4 +42,5 @@ NB_MODULE(_core, module) {
   module.def("error_class_names", &error_class_names, "Names of the classes in tensorhub.errors that kernels raise.");
   bind_planes(module);
   bind_sketch(module);
+  bind_statistics(module);
 }

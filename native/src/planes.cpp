@@ -219,19 +219,6 @@ std::uint64_t xor_popcount(Bytes a, Bytes b) {
   return popcount_run(a.data(), b.data(), a.size());
 }
 
-void histogram(Bytes in, MutableBytes counts) {
-  std::array<std::array<std::uint64_t, 256>, 4> tables{};  // four, so that equal neighbours do not wait
-  require_size("counts", sizeof tables[0], counts.size());
-  require_apart("counts", in, counts);
-  std::size_t i = 0;
-  for (; i + 4 <= in.size(); i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) ++tables[k][in[i + k]];
-  }
-  for (; i < in.size(); ++i) ++tables[0][in[i]];
-  for (std::size_t v = 0; v < 256; ++v) tables[0][v] += tables[1][v] + tables[2][v] + tables[3][v];
-  std::memcpy(counts.data(), tables[0].data(), sizeof tables[0]);
-}
-
 void move_sign_down(MutableBytes high, MutableBytes low) {
   check_sign_planes(high, low);
   std::uint8_t* const __restrict top = high.data();

@@ -50,8 +50,7 @@ void test_bytes(std::size_t nbytes) {
   tensorhub::move_sign_down(high, low);
   tensorhub::move_sign_up(high, low);
   check(high == data && low == other, "moved sign round trip");
-  Buffer counts(2048), bitmap((nbytes + 7) / 8), values(nbytes);
-  tensorhub::histogram(data, counts);
+  Buffer bitmap((nbytes + 7) / 8), values(nbytes);
   values.resize(tensorhub::split_nonzero(data, bitmap, values));
   values.shrink_to_fit();
   tensorhub::merge_nonzero(bitmap, values, back);

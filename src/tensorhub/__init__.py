@@ -17,7 +17,7 @@ from tensorhub.store.import_cache import add_hf_cache
 from tensorhub.store.layout import default_store_path
 from tensorhub.store.predict import predict_files, predict_folder
 from tensorhub.store.progress import Progress
-from tensorhub.store.relations import lineage, similar
+from tensorhub.store.relations import similar, trace_lineage
 from tensorhub.store.restore import restore
 from tensorhub.store.store import Store
 from tensorhub.store.totals import stats
@@ -81,7 +81,6 @@ __all__ = [
     "add_hf_cache",
     "collect_garbage",
     "default_store_path",
-    "lineage",
     "parse_repository",
     "predict_files",
     "predict_folder",
@@ -90,5 +89,6 @@ __all__ = [
     "similar",
     "stats",
     "to_json",
+    "trace_lineage",
     "verify",
 ]

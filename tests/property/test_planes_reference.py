@@ -70,10 +70,14 @@ def test_xor_and_popcount(nbytes, seed):
 
 @given(sizes, seeds, st.sampled_from([0.0, 0.5, 1.0]))
 @settings(deadline=None)
-def test_histogram(nbytes, seed, zeros):
-    data, counts = make(nbytes, seed, zeros), np.full(256, 7, np.uint64)
-    _native.histogram(data, counts)
-    assert np.array_equal(counts, reference.histogram(data))
+def test_byte_statistics(nbytes, seed, zeros):
+    data = make(nbytes, seed, zeros)
+    for pieces, piece_nbytes in ((1, nbytes + 1), (2, 7), (8, 16), (4, max(1, nbytes // 4))):
+        if pieces == 1 or nbytes:
+            *counts, bits = _native.byte_statistics(data, pieces, piece_nbytes)
+            *expected, expected_bits = reference.byte_statistics(data, pieces, piece_nbytes)
+            assert counts == expected
+            assert abs(bits - expected_bits) < 1e-9
 
 
 @given(sizes, seeds)

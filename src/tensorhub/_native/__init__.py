@@ -5,8 +5,8 @@ Invariants: every function here takes buffers, releases the GIL for the work, an
 """
 
 from tensorhub._native._core import (
+    byte_statistics,
     error_class_names,
-    histogram,
     merge_nonzero,
     merge_planes,
     merge_planes_xor,
@@ -24,8 +24,8 @@ from tensorhub._native._core import (
 )
 
 __all__ = [
+    "byte_statistics",
     "error_class_names",
-    "histogram",
     "merge_nonzero",
     "merge_planes",
     "merge_planes_xor",

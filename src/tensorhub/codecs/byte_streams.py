@@ -13,9 +13,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from tensorhub._native import merge_nonzero, split_nonzero
+from tensorhub._native import byte_statistics, merge_nonzero, split_nonzero
 from tensorhub.codecs.base import Buffer
-from tensorhub.codecs.byte_statistics import count_bytes, entropy_bits, sample_pieces
+from tensorhub.codecs.byte_statistics import sample_pieces
 from tensorhub.codecs.damage import corrupt_chunk
 from tensorhub.codecs.scratch import lend_scratch
 from tensorhub.codecs.zstd_frames import ZstdSettings, compress_frame, decompress_frame
@@ -66,17 +66,15 @@ def encode_stream(data: memoryview, *, may_be_sparse: bool = True) -> tuple[Stre
     nbytes = len(data)
     if nbytes <= 1:
         return StreamMode.RAW, data
-    sample = memoryview(sample_pieces(data, _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES))
-    counts = count_bytes(sample)
-    if int(np.count_nonzero(counts)) == 1 and _is_constant(data):
+    total, zeros, distinct, bits = byte_statistics(data, _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES)
+    if distinct == 1 and _is_constant(data):
         return StreamMode.CONSTANT, bytes(data[:1])
-    if entropy_bits(counts) > _INCOMPRESSIBLE_BITS:
+    if bits > _INCOMPRESSIBLE_BITS:
         return StreamMode.RAW, data
     modes = [StreamMode.ZSTD]
-    zero_share = int(counts[0]) / int(counts.sum())
-    if may_be_sparse and _SPARSE_ZERO_SHARE[0] <= zero_share <= _SPARSE_ZERO_SHARE[1]:
-        is_whole = len(sample) == nbytes
-        modes = [StreamMode.ZSTD, StreamMode.SPARSE] if is_whole else _likely_modes(sample)
+    if may_be_sparse and _SPARSE_ZERO_SHARE[0] <= zeros / total <= _SPARSE_ZERO_SHARE[1]:
+        sample = memoryview(sample_pieces(data, _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES))
+        modes = [StreamMode.ZSTD, StreamMode.SPARSE] if total == nbytes else _likely_modes(sample)
     size, mode, coded = min((len(coded), mode, coded) for mode in modes for coded in [_ENCODERS[mode](data)])
     return (mode, coded) if size < nbytes else (StreamMode.RAW, data)
 

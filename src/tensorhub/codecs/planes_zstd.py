@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from tensorhub._native import merge_planes, move_sign_down, move_sign_up, split_planes
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
-from tensorhub.codecs.byte_statistics import count_bytes, entropy_bits, sample_pieces
+from tensorhub.codecs.byte_statistics import entropy_bits, sample_pieces
 from tensorhub.codecs.damage import check_no_parameters, check_version, corrupt_chunk
 from tensorhub.codecs.plane_streams import MAX_PLANES, decode_planes, encode_planes
 from tensorhub.codecs.scratch import lend_scratch
@@ -79,7 +79,7 @@ class PlanesZstdCodec(ResidualCodec):
 def _gains_from_moved_sign(high: memoryview, low: memoryview) -> bool:
     sampled_high = bytearray(sample_pieces(high, _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES))
     sampled_low = bytearray(sample_pieces(low, _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES))
-    before = entropy_bits(count_bytes(sampled_high)) + entropy_bits(count_bytes(sampled_low))
+    before = entropy_bits(sampled_high) + entropy_bits(sampled_low)
     move_sign_down(sampled_high, sampled_low)
-    after = entropy_bits(count_bytes(sampled_high)) + entropy_bits(count_bytes(sampled_low))
+    after = entropy_bits(sampled_high) + entropy_bits(sampled_low)
     return after + _MIN_SIGN_GAIN_BITS < before

@@ -29,6 +29,9 @@ COARSE_KEEP = 1024
 # Of those, how many get a predicted ratio; bit distance orders nearly as the prediction does
 PREDICTED_KEEP = 32
 MIN_SHARED_SAMPLES = 32  # below, the error of a bit distance (0.35 bit at BF16) exceeds what bases differ by
+# Row counts are compared where more than half of the larger tensor's rows exist in the smaller: the largest
+# vocabulary extensions seen in public models keep 0.58. It spares a layer's other matrices of equal row length.
+MIN_ROW_SIMILARITY = 0.5
 # Row counts looked at per query, most similar first; bounds a hostile collection of shapes
 MAX_ROW_COUNTS = 64
 
@@ -171,7 +174,8 @@ class SketchIndex:
         """
         groups = self._groups.get((sketch.version, sketch.element_width, sketch.row_nelems), {})
         similarity = {nrows: min(nrows, sketch.nrows) / max(nrows, sketch.nrows) for nrows in groups}
-        nearest = sorted(groups, key=lambda nrows: (-similarity[nrows], nrows))[:MAX_ROW_COUNTS]
+        alike = [nrows for nrows in groups if similarity[nrows] > MIN_ROW_SIMILARITY]
+        nearest = sorted(alike, key=lambda nrows: (-similarity[nrows], nrows))[:MAX_ROW_COUNTS]
         if not nearest or not sketch.nbytes:
             return []
         values = np.frombuffer(sketch.values, np.uint8)

@@ -54,12 +54,22 @@ def add_folder(
 
     Raises
     ------
+    UsageError
+        The store lies inside the folder.
     InvalidNameError
         A name is not allowed; nothing was stored.
     NotFoundError, BackendError, SourceChangedError
         Something could not be read, or changed meanwhile; no commit was made.
     """
     listener = progress or Quiet()
+    if store.path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"folder {folder}",
+            expected="a folder without the store itself",
+            found=f"the store {store.path} inside it",
+            path=str(folder),
+            action="Add the model folders by themselves, or keep the store elsewhere.",
+        )
     listing = scan_folder(folder)
     listener.begin(f"Adding {folder.name or folder}", sum(entry.nbytes for entry in listing.entries))
     for text in listing.notices:

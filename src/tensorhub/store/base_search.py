@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tensorhub._native import xor_popcount
-from tensorhub.codecs.base import CodecContext
-from tensorhub.codecs.planner import encode_chunk
+from tensorhub.codecs.plane_entropy import plane_entropy_nbytes
 from tensorhub.errors import IntegrityError
 from tensorhub.lineage.choice import (
     SMALL_CANDIDATES,
@@ -35,7 +34,9 @@ PIECE_NBYTES = (
     64 << 10
 )  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
 MAX_PIECES = 4
-SMALL_TRIALS = 3  # candidates among small tensors that are coded, after all were compared bit by bit
+# Two pieces of 32 KiB hold 128 times the samples of a sketch: candidates 1 % apart are told apart.
+PIECE_NBYTES = 32 << 10
+SMALL_TRIALS = 3  # candidates among small tensors that are tried, after all were compared bit by bit
 SMALL_NBYTES = 64 << 10  # below this there is no sketch
 MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
 _FIRST_KEY = 1 << 62  # keys of this transaction's blobs; row ids stay far below
@@ -115,26 +116,24 @@ class BaseSearch:
         """
         if segment.tensor is None or segment.nbytes < MIN_NBYTES:
             return BaseChoice(None, 0, segment.nbytes, segment.nbytes)
-        pieces = plan_pieces(segment.nbytes, segment.tensor.dtype.element_width)
         width = segment.tensor.dtype.element_width
-        standalone = self._trial_nbytes(pieces, width, read, None)
-        standalone = standalone if standalone is not None else segment.nbytes
+        pieces = plan_pieces(segment.nbytes, width)
+        target = _join([read(offset, nbytes) for offset, nbytes in pieces])
+        standalone = min(len(target), plane_entropy_nbytes(target, width, None))
+        scale = segment.nbytes / len(target)
         candidates = self._sketched(sketch) if sketch else self._same_shape(segment, read)
         trials: list[Trial] = []
         for key, candidate in candidates:
-            if candidate == digest:
-                continue
-            coded = self._trial_nbytes(pieces, width, read, candidate)
-            if coded is not None:
+            prediction = self._predicted(candidate, pieces, len(target)) if candidate != digest else None
+            if prediction is not None:
+                coded = plane_entropy_nbytes(target, width, prediction)
                 trials.append(Trial(key, coded, candidate in self._hinted))
-        scale = segment.nbytes / sum(nbytes for _, nbytes in pieces)
-        key_of = dict(candidates)
         chosen = choose_base(standalone, trials)
         standalone_nbytes = int(standalone * scale)
         if chosen is None:
             return BaseChoice(None, 0, standalone_nbytes, standalone_nbytes)
         coded_nbytes = next(trial.coded_nbytes for trial in trials if trial.key == chosen)
-        base = key_of[chosen]
+        base = dict(candidates)[chosen]
         return BaseChoice(base, self._base_nbytes(base), standalone_nbytes, int(coded_nbytes * scale))
 
     def _sketched(self, sketch: Sketch) -> list[tuple[int, Digest]]:
@@ -176,7 +175,7 @@ class BaseSearch:
         return index
 
     def _digests(self, keys: list[int]) -> list[tuple[int, Digest]]:
-        known = self._catalog.digests_by_id([key for key in keys if key < _FIRST_KEY])
+        known = {key: digest for key in keys if key < _FIRST_KEY and (digest := self._catalog.digest_of(key))}
         return [
             (key, self._keys[key] if key >= _FIRST_KEY else known[key])
             for key in keys
@@ -187,37 +186,37 @@ class BaseSearch:
         nbytes = self._nbytes.get(digest)
         return self._reader.record(digest).nbytes if nbytes is None else nbytes
 
-    def _trial_nbytes(
-        self, pieces: list[tuple[int, int]], element_width: int, read: ReadPiece, base: Digest | None
-    ) -> int | None:
-        """Code the pieces and add up; None where the base cannot be read, or is too short to say anything."""
-        total = 0
-        for offset, nbytes in pieces:
-            prediction = None
-            if base is not None:
-                available = min(nbytes, self._base_nbytes(base) - offset)
-                if available > 0:
-                    prediction = bytearray(nbytes)
-                    try:
-                        self._reader.read_into(base, offset, memoryview(prediction)[:available], depth=1)
-                    except IntegrityError:
-                        return None  # a damaged base must not be leaned on; verify will name it
-            context = CodecContext(element_width, prediction)
-            total += encode_chunk(read(offset, nbytes), context).nbytes
-        return total
+    def _predicted(self, base: Digest, pieces: list[tuple[int, int]], nbytes: int) -> bytearray | None:
+        """Read a base where the trial pieces lie, zeros past its end; None where it cannot be read."""
+        prediction = bytearray(nbytes)
+        view, at = memoryview(prediction), 0
+        base_nbytes = self._base_nbytes(base)
+        for offset, length in pieces:
+            available = min(length, base_nbytes - offset)
+            if available > 0:
+                try:
+                    self._reader.read_into(base, offset, view[at : at + available], depth=1)
+                except IntegrityError:
+                    return None  # a damaged base must not be leaned on; verify will name it
+            at += length
+        return prediction
 
 
 def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
-    """Choose which runs of a tensor are tried: all of a small one, else pieces spread evenly.
+    """Choose which runs of a tensor a trial compares: all of a small one, else one in each half.
 
     Returns
     -------
     list of (offset, nbytes)
-        Offsets are multiples of the element width.
+        Offsets and lengths are multiples of the element width, but for the whole tensor.
     """
-    count = min(MAX_PIECES, -(-nbytes // (4 * PIECE_NBYTES)))
-    if nbytes <= PIECE_NBYTES:
+    if nbytes <= 2 * PIECE_NBYTES:
         return [(0, nbytes)]
     length = PIECE_NBYTES // element_width * element_width
-    step = (nbytes - length) // max(count, 1)
-    return [((index * step + step // 2) // element_width * element_width, length) for index in range(count)]
+    slack = nbytes - 2 * length
+    starts = [slack // 4, length + slack * 3 // 4]
+    return [(start // element_width * element_width, length) for start in starts]
+
+
+def _join(pieces: list[memoryview]) -> memoryview:
+    return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))

@@ -12,14 +12,15 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text, update
-from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
+from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError, ProgrammingError
 
 from tensorhub.errors import (
     BackendError,
@@ -43,9 +44,21 @@ _FULL_NBYTES = 1 << 20  # SQLite says I/O error where its side files, some 64 Ki
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
 
 
-_HOLDING = text(
+_BLOB = (
+    "SELECT id, nbytes, stored_nbytes, delta_nbytes, delta_stored_nbytes, standalone_nbytes "
+    "FROM blob WHERE digest = ? AND pack IS NOT NULL"
+)
+_RECORD = "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
+_DIGEST = "SELECT digest FROM blob WHERE id = ?"
+_OBJECT = "SELECT id, payload FROM object WHERE digest = ? AND kind = ?"
+_SMALL = (
+    "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
+    "AND row_nelems IS NOT NULL AND nbytes < 65536 AND delta_nbytes = 0 AND pack IS NOT NULL "
+    "ORDER BY id DESC LIMIT ?"
+)
+_HOLDING = (
     "SELECT pack IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source JOIN blob AS base ON base.id = source.base "
-    "WHERE source.blob = blob.id AND base.pack IS NULL), generation FROM blob WHERE digest = :digest"
+    "WHERE source.blob = blob.id AND base.pack IS NULL), generation FROM blob WHERE digest = ?"
 )
 
 
@@ -92,6 +105,8 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("is_point", False):
+        return
     is_write = connection.get_execution_options().get("is_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
@@ -107,7 +122,7 @@ class Catalog:
     Attributes
     ----------
     is_new
-        Whether this call made it.
+        Whether it is not complete yet: made by this call, or by a process that died before it was filled.
     has_news
         Whether opening indexed packs that other catalogues, or writers that crashed, had left to it.
     """
@@ -118,6 +133,10 @@ class Catalog:
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
+        self._is_whole = False  # known to be: by a full check since this was opened
+        self._local = threading.local()
+        self._connections: list[Connection] = []
+        self._connections_lock = threading.Lock()
         with self._translated():
             self._open()
 
@@ -129,7 +148,14 @@ class Catalog:
                 if has_meta
                 else None
             )
-        self.is_new = version is None
+            marks = (
+                connection.execute(
+                    select(schema.meta.c.value).where(schema.meta.c.key == "complete")
+                ).scalar()
+                if has_meta
+                else None
+            )
+        self.is_new = marks is None
         if version is None:
             with self.write() as connection:
                 schema.metadata.create_all(connection)
@@ -146,16 +172,29 @@ class Catalog:
                 action="Run `tensorhub verify --rebuild-catalog` with this version.",
             )
 
+    def mark_complete(self) -> None:
+        """Say that everything on disk at the time of its making is in it."""
+        with self.write() as connection:
+            connection.execute(
+                insert(schema.meta).prefix_with("OR IGNORE"), {"key": "complete", "value": "1"}
+            )
+        self.is_new = False
+
     def close(self) -> None:
         """Give the file back."""
+        with self._connections_lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
         self._engine.dispose()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except TensorHubError:
-            raise
+        except (TensorHubError, ProgrammingError):
+            raise  # a ProgrammingError is a bug in a statement, not damage
         except (DatabaseError, sqlite3.Error) as error:
             raise self._translate(error) from error
         except UnicodeDecodeError as error:  # SQLite quotes damaged names in its messages
@@ -213,11 +252,14 @@ class Catalog:
         )
 
     def _check_whole(self) -> None:
-        """Before saying that something is missing, make sure that the catalogue itself is sound."""
+        """Before saying that something is missing, make sure, once, that the catalogue itself is sound."""
+        if self._is_whole:
+            return
         with self.read() as connection:
             found = connection.execute(text("PRAGMA integrity_check(1)")).scalar()
         if found != "ok":
             raise self.corrupt("a sound SQLite file", str(found))
+        self._is_whole = True
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -238,6 +280,20 @@ class Catalog:
             self._engine.connect() as connection,
             connection.begin(),
         ):
+            yield connection
+
+    @contextmanager
+    def _point(self) -> Iterator[Connection]:
+        """Give this thread's own connection for single look-ups; each statement is a moment of its own."""
+        with self._translated(), self._rows_checked():
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._engine.connect().execution_options(
+                    is_point=True, isolation_level="AUTOCOMMIT"
+                )
+                self._local.connection = connection
+                with self._connections_lock:
+                    self._connections.append(connection)
             yield connection
 
     @contextmanager
@@ -267,15 +323,17 @@ class Catalog:
 
     def blob(self, digest: Digest) -> BlobRow | None:
         """Look a blob up; None where the store does not hold it."""
-        return self.blobs([digest]).get(digest)
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_BLOB, (digest.value,)).first()
+        return None if row is None else BlobRow(row[0], digest, *row[1:])
 
     def holding(self, digest: Digest) -> tuple[bool, int]:
         """Say whether a blob need not be stored again, and the generation of a record that would replace it.
 
         A blob is not held where its packs are lost or set aside, or where a base that it leans on is not.
         """
-        with self.read() as connection:
-            row = connection.execute(_HOLDING, {"digest": digest.value}).first()
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_HOLDING, (digest.value,)).first()
         if row is None:
             return False, 0
         return bool(row[0]), 0 if row[1] is None else row[1] + 1
@@ -307,13 +365,8 @@ class Catalog:
         MissingBlobError
             The store does not hold the blob.
         """
-        query = (
-            select(schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs)
-            .join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
-            .where(schema.blob.c.digest == digest.value)
-        )
-        with self.read() as connection:
-            row = connection.execute(query).first()
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_RECORD, (digest.value,)).first()
         if row is None:
             self._check_whole()
             raise MissingBlobError(
@@ -328,6 +381,21 @@ class Catalog:
             raise self.corrupt(f"the record of blob {digest}", "a row with another checksum")
         return located(parse_blob_record(record, split_references(row[2])), Digest(row[1]))
 
+    def blob_records(self, digests: Iterable[Digest]) -> dict[Digest, BlobRecord]:
+        """Read many blobs' records at once; those that the store does not hold are left out."""
+        found: dict[Digest, BlobRecord] = {}
+        query = select(
+            schema.blob.c.digest, schema.blob.c.record, schema.pack.c.digest, schema.pack.c.refs
+        ).join(schema.pack, schema.blob.c.pack == schema.pack.c.id)
+        with self.read() as connection:
+            for batch in _batches([digest.value for digest in digests]):
+                for row in connection.execute(query.where(schema.blob.c.digest.in_(batch))):
+                    digest, pack = Digest(row[0]), Digest(row[2])
+                    record = open_row(row[1], digest, row[2], row[3])
+                    if record is not None:  # a damaged row is named when the blob is asked for by itself
+                        found[digest] = located(parse_blob_record(record, split_references(row[3])), pack)
+        return found
+
     def object(self, digest: Digest, kind: ObjectKind) -> ObjectRow:
         """Read an object.
 
@@ -336,13 +404,8 @@ class Catalog:
         MissingBlobError
             The store does not hold it.
         """
-        columns = schema.stored_object.c
-        with self.read() as connection:
-            row = connection.execute(
-                select(columns.id, columns.payload).where(
-                    columns.digest == digest.value, columns.kind == int(kind)
-                )
-            ).first()
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_OBJECT, (digest.value, int(kind))).first()
         if row is None:
             self._check_whole()
             raise MissingBlobError(
@@ -385,6 +448,12 @@ class Catalog:
             ).all()
         return [Fact(FactKind(kind), subject, value, bool(is_claimed)) for kind, value, is_claimed in rows]
 
+    def digest_of(self, blob_id: int) -> Digest | None:
+        """Translate one row id to a digest."""
+        with self._point() as connection:
+            row = connection.exec_driver_sql(_DIGEST, (blob_id,)).first()
+        return None if row is None else Digest(row[0])
+
     def digests_by_id(self, blob_ids: Iterable[int]) -> dict[int, Digest]:
         """Translate row ids to digests."""
         found: dict[int, Digest] = {}
@@ -418,23 +487,9 @@ class Catalog:
         self, element_width: int, row_nelems: int, nrows: int, limit: int
     ) -> list[tuple[int, Digest]]:
         """List self-contained small tensors of one shape, newest first."""
-        columns = schema.blob.c
-        query = (
-            select(columns.id, columns.digest)
-            .where(
-                columns.element_width == element_width,
-                columns.row_nelems == row_nelems,
-                columns.nrows == nrows,
-                columns.row_nelems.is_not(None),
-                columns.nbytes < 65536,
-                columns.delta_nbytes == 0,
-                columns.pack.is_not(None),
-            )
-            .order_by(columns.id.desc())
-            .limit(limit)
-        )
-        with self.read() as connection:
-            return [(row[0], Digest(row[1])) for row in connection.execute(query)]
+        parameters = (element_width, row_nelems, nrows, limit)
+        with self._point() as connection:
+            return [(row[0], Digest(row[1])) for row in connection.exec_driver_sql(_SMALL, parameters)]
 
     # -- changing -----------------------------------------------------------------------------------------
 
@@ -491,8 +546,14 @@ class Catalog:
                 )
 
     def compact(self) -> None:
-        """Give free pages of the file back to the disk."""
-        with self._translated(), self._engine.connect() as connection:
+        """Give free pages of the file back to the disk, unless someone else is using it just now."""
+        with (
+            suppress(StoreLockedError),
+            self._translated(),
+            self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT", is_point=True
+            ) as connection,
+        ):
             raw = connection.connection.dbapi_connection
             if raw is not None:
                 raw.execute("VACUUM")

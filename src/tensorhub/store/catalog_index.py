@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from tensorhub.errors import FormatError
 from tensorhub.lineage.sketch import parse_sketch, sketch_geometry
@@ -62,7 +62,7 @@ def index_pack(catalog: Catalog, hasher: Hasher, pack: Digest, nbytes: int, tabl
                 sealed_at_ns=table.sealed_at_ns,
                 refs=b"".join(reference.value for reference in table.references),
             )
-        ).inserted_primary_key[0]
+        ).lastrowid
         files = _insert_objects(connection, hasher, pack_id, table)
         blob_ids = _insert_placeholders(connection, table, files)
         _choose_records(connection, pack, pack_id, table, blob_ids)
@@ -122,43 +122,87 @@ def _insert_placeholders(
 def _choose_records(
     connection: Connection, pack: Digest, pack_id: int, table: PackTable, blob_ids: dict[bytes, int]
 ) -> None:
-    joined = b"".join(reference.value for reference in table.references)
-    indexes = {reference: index + 1 for index, reference in enumerate(table.references)}
+    """Let each record of the pack count that beats what is there."""
     known_packs = {row[0] for row in connection.execute(select(schema.pack.c.digest))}
+    present = _generations(connection, [blob_ids[record.digest.value] for record in table.blobs])
+    leaning = _leaning(connection, table, blob_ids)
+    updates: list[dict[str, Any]] = []
+    edges: list[dict[str, int]] = []
     for record in table.blobs:
-        if not _pack_ids(record) <= known_packs:
-            continue
         blob_id = blob_ids[record.digest.value]
-        present = connection.execute(
-            select(schema.blob.c.pack, schema.blob.c.generation).where(schema.blob.c.id == blob_id)
-        ).one()
-        if present.pack is not None and present.generation >= record.generation:
+        if not _pack_ids(record) <= known_packs or present.get(blob_id, -1) >= record.generation:
             continue
         sources = [blob_ids[item.value] for item in record.source_digests()]
-        if any(_leans_on(connection, base, blob_id) for base in sources):
-            continue
-        delta_chunks = [
-            (chunk, min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes))
-            for index, chunk in enumerate(record.chunks)
-            if chunk.is_delta
-        ]
-        connection.execute(
-            update(schema.blob).where(schema.blob.c.id == blob_id),
-            {
-                "pack": pack_id,
-                "nbytes": record.nbytes,
-                "generation": record.generation,
-                "stored_nbytes": record.stored_nbytes,
-                "standalone_nbytes": record.standalone_nbytes,
-                "delta_nbytes": sum(nbytes for _, nbytes in delta_chunks),
-                "delta_stored_nbytes": sum(chunk.stored.nbytes for chunk, _ in delta_chunks),
-                "element_width": record.element_width,
-                "record": seal_row(record.to_bytes(dict(indexes)), record.digest, pack, joined),
-            },
+        if leaning.intersection(sources):
+            _write_choices(connection, updates, edges)  # the walk must see what this pack itself adds
+            if any(_leans_on(connection, base, blob_id) for base in sources):
+                continue
+        present[blob_id] = record.generation
+        updates.append(_blob_row(pack, pack_id, blob_id, record, table))
+        edges += [{"blob": blob_id, "base": base} for base in sources]
+    _write_choices(connection, updates, edges)
+
+
+def _leaning(connection: Connection, table: PackTable, blob_ids: dict[bytes, int]) -> set[int]:
+    """Give the sources of this pack's blobs that lean on others themselves; as a rule there are none."""
+    found = {blob_ids[record.digest.value] for record in table.blobs if record.source_digests()}
+    sources = list({blob_ids[item.value] for record in table.blobs for item in record.source_digests()})
+    for start in range(0, len(sources), 500):
+        query = select(schema.source.c.blob).where(schema.source.c.blob.in_(sources[start : start + 500]))
+        found.update(row[0] for row in connection.execute(query))
+    return found
+
+
+def _generations(connection: Connection, blob_ids: list[int]) -> dict[int, int]:
+    """Give the generation of each blob that has a record already."""
+    found: dict[int, int] = {}
+    for start in range(0, len(blob_ids), 500):
+        query = select(schema.blob.c.id, schema.blob.c.generation).where(
+            schema.blob.c.id.in_(blob_ids[start : start + 500]), schema.blob.c.pack.is_not(None)
         )
-        connection.execute(delete(schema.source).where(schema.source.c.blob == blob_id))
-        if sources:
-            connection.execute(insert(schema.source), [{"blob": blob_id, "base": base} for base in sources])
+        found.update({row[0]: row[1] for row in connection.execute(query)})
+    return found
+
+
+def _blob_row(
+    pack: Digest, pack_id: int, blob_id: int, record: BlobRecord, table: PackTable
+) -> dict[str, Any]:
+    packs = {reference: index + 1 for index, reference in enumerate(table.references)}
+    joined = b"".join(reference.value for reference in table.references)
+    delta_chunks = [
+        (chunk, min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes))
+        for index, chunk in enumerate(record.chunks)
+        if chunk.is_delta
+    ]
+    return {
+        "key": blob_id,
+        "pack": pack_id,
+        "nbytes": record.nbytes,
+        "generation": record.generation,
+        "stored_nbytes": record.stored_nbytes,
+        "standalone_nbytes": record.standalone_nbytes,
+        "delta_nbytes": sum(nbytes for _, nbytes in delta_chunks),
+        "delta_stored_nbytes": sum(chunk.stored.nbytes for chunk, _ in delta_chunks),
+        "element_width": record.element_width,
+        "record": seal_row(record.to_bytes(packs), record.digest, pack, joined),
+    }
+
+
+def _write_choices(
+    connection: Connection, updates: list[dict[str, Any]], edges: list[dict[str, int]]
+) -> None:
+    """Write the collected rows and forget them."""
+    if updates:
+        values: dict[str, Any] = {name: bindparam(name) for name in updates[0] if name != "key"}
+        connection.execute(
+            update(schema.blob).where(schema.blob.c.id == bindparam("key")).values(**values), updates
+        )
+        keys = [{"key": row["key"]} for row in updates]
+        connection.execute(delete(schema.source).where(schema.source.c.blob == bindparam("key")), keys)
+        updates.clear()
+    if edges:
+        connection.execute(insert(schema.source), edges)
+        edges.clear()
 
 
 def _pack_ids(record: BlobRecord) -> set[bytes]:
@@ -214,16 +258,40 @@ def _insert_tree_entries(connection: Connection, hasher: Hasher, table: PackTabl
             continue
         digest = hasher.object_digest(kind, payload)
         tree_id = connection.execute(select(columns.id).where(columns.digest == digest.value)).scalar_one()
-        files = list({entry.file.value for entry in parse_tree(payload).entries})
-        rows = [
-            {"tree": tree_id, "file": row[0]}
-            for start in range(0, len(files), 500)
-            for row in connection.execute(
-                select(columns.id).where(columns.digest.in_(files[start : start + 500]))
-            )
-        ]
-        if rows:
-            connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+        _insert_entries_of(connection, tree_id, payload)
+
+
+def _insert_entries_of(connection: Connection, tree_id: int, payload: bytes) -> None:
+    columns = schema.stored_object.c
+    files = list({entry.file.value for entry in parse_tree(payload).entries})
+    rows = [
+        {"tree": tree_id, "file": row[0]}
+        for start in range(0, len(files), 500)
+        for row in connection.execute(
+            select(columns.id).where(columns.digest.in_(files[start : start + 500]))
+        )
+    ]
+    if rows:
+        connection.execute(insert(schema.tree_entry).prefix_with("OR IGNORE"), rows)
+
+
+def complete_trees(catalog: Catalog, only: Digest | None = None) -> None:
+    """Note the files of trees that were indexed before their files: gc moves files, and a dead tree's may go.
+
+    Parameters
+    ----------
+    catalog
+        The store's.
+    only
+        One tree; None for all.
+    """
+    columns = schema.stored_object.c
+    query = select(columns.id, columns.payload).where(columns.kind == int(ObjectKind.TREE))
+    if only is not None:
+        query = query.where(columns.digest == only.value)
+    with catalog.write() as connection:
+        for tree_id, payload in connection.execute(query).all():
+            _insert_entries_of(connection, tree_id, payload)
 
 
 def _shape(tensor: TensorSpec) -> tuple[int, int]:

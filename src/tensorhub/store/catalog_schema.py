@@ -90,7 +90,8 @@ segment = Table(
 Index("segment_blob", segment.c.blob)
 
 # Which files a tree holds, and which trees a repository's live commits reach: by these two a blob is traced to
-# repositories. The second is written just before a ref moves and after refs go.
+# repositories. The second is written just before a ref moves and after refs go; ``date_ms`` is that of the
+# first live commit with the tree, so that the order of places does not depend on where trees lie.
 tree_entry = Table(
     "tree_entry",
     metadata,
@@ -106,6 +107,7 @@ repository_tree = Table(
     Column("repo_type", String, primary_key=True),
     Column("repo_id", String, primary_key=True),
     Column("tree", ForeignKey("object.id"), primary_key=True),
+    Column("date_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 Index("repository_tree_tree", repository_tree.c.tree)

@@ -4,7 +4,7 @@ Duty: find dead packs and packs worth rewriting, move what lives, remove the res
 Not its duty: deciding what is live (``liveness``).
 Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
 the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
-from the catalogue under the store lock, after liveness was looked at again, and only then files from the
+from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files from the
 disk; a crash at any point leaves packs that are sound, at worst some twice.
 """
 
@@ -90,14 +90,20 @@ def collect_garbage(
     if is_dry_run:
         freed = sum(usage[pack].nbytes for pack in plan.remove)
         freed += sum(usage[pack].nbytes - usage[pack].live_nbytes for pack in plan.rewrite)
+        dead, _ = _find_dead(store, live, {pack.value for pack in (*plan.remove, *plan.rewrite)})
         return GcReport(
-            len(usage), len(plan.remove), len(plan.rewrite), 0, freed, plan.kept_recent_nbytes, 0, True
+            len(usage),
+            len(plan.remove),
+            len(plan.rewrite),
+            len(dead),
+            freed,
+            plan.kept_recent_nbytes,
+            0,
+            True,
         )
     with Lease(store.layout) as lease:
         new_packs = _rewrite(store, lease, plan, usage, live, listener)
-    removed_blobs = _drop(store, plan, horizon_ns)
-    for pack in (*plan.remove, *plan.rewrite):
-        store.layout.pack(pack).unlink(missing_ok=True)
+    removed_blobs = _drop(store, plan)
     store.reader.forget()
     store.catalog.compact()
     listener.end()
@@ -147,6 +153,7 @@ def _ranges(record: BlobRecord) -> list[StoredRange]:
 
 
 def _object_packs(store: Store, live: Live) -> list[tuple[Digest, int]]:
+    """Give pack and rough size of every live object, and of every fact about one."""
     columns, found = schema.stored_object.c, []
     values = [digest.value for digest in live.objects]
     with store.catalog.read() as connection:
@@ -157,6 +164,12 @@ def _object_packs(store: Store, live: Live) -> list[tuple[Digest, int]]:
                 .where(columns.digest.in_(values[start : start + 500]))
             )
             found += [(Digest(row[0]), max(1, len(row[1]) // 3)) for row in connection.execute(query)]
+            facts = (
+                select(schema.pack.c.digest, schema.fact.c.value)
+                .join(schema.pack, schema.pack.c.id == schema.fact.c.pack)
+                .where(schema.fact.c.subject.in_(values[start : start + 500]))
+            )
+            found += [(Digest(row[0]), len(row[1])) for row in connection.execute(facts)]
     return found
 
 
@@ -307,8 +320,8 @@ class _Mover:
             self._writer = None
 
 
-def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
-    """Under the lock: look at liveness again, then forget dead rows. Gives the number of blobs removed."""
+def _drop(store: Store, plan: _Plan) -> int:
+    """Under the lock: look at liveness again, forget dead rows, remove packs. Gives the number of blobs removed."""
     with store_lock(store.layout):
         live = _live(store)
         doomed = {pack.value for pack in (*plan.remove, *plan.rewrite)}
@@ -316,28 +329,36 @@ def _drop(store: Store, plan: _Plan, horizon_ns: int) -> int:
         plan.remove = [pack for pack in plan.remove if pack.value not in used]
         plan.rewrite = [pack for pack in plan.rewrite if pack.value not in used]
         doomed -= used
-        keep_blobs = live.blobs | live.leaned_on
-        dead_blobs, dead_objects = [], []
-        with store.catalog.read() as connection:
-            ids = {
-                row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))
-            }
-            for blob_id, digest, pack in connection.execute(
-                select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
-            ):
-                if pack is not None and ids.get(pack) in doomed and blob_id not in keep_blobs:
-                    dead_blobs.append(Digest(digest))
-            for digest, pack in connection.execute(
-                select(schema.stored_object.c.digest, schema.stored_object.c.pack)
-            ):
-                if ids.get(pack) in doomed and Digest(digest) not in live.objects:
-                    dead_objects.append(Digest(digest))
-        # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
-        dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
+        dead_blobs, dead_objects = _find_dead(store, live, doomed)
         store.catalog.drop_rows(
             packs=[Digest(value) for value in doomed], blobs=dead_blobs, objects=dead_objects
         )
+        # Still under the lock, so that nobody who opens the store now indexes these packs again.
+        for value in doomed:
+            store.layout.pack(Digest(value)).unlink(missing_ok=True)
         return len(dead_blobs)
+
+
+def _find_dead(store: Store, live: Live, doomed: set[bytes]) -> tuple[list[Digest], list[Digest]]:
+    """Give the dead blobs and objects that go with the doomed packs."""
+    keep_blobs = live.blobs | live.leaned_on
+    dead_blobs: list[Digest] = []
+    dead_objects: list[Digest] = []
+    with store.catalog.read() as connection:
+        ids = {row[0]: row[1] for row in connection.execute(select(schema.pack.c.id, schema.pack.c.digest))}
+        for blob_id, digest, pack in connection.execute(
+            select(schema.blob.c.id, schema.blob.c.digest, schema.blob.c.pack)
+        ):
+            if pack is not None and ids.get(pack) in doomed and blob_id not in keep_blobs:
+                dead_blobs.append(Digest(digest))
+        for digest, pack in connection.execute(
+            select(schema.stored_object.c.digest, schema.stored_object.c.pack)
+        ):
+            if ids.get(pack) in doomed and Digest(digest) not in live.objects:
+                dead_objects.append(Digest(digest))
+    # A dead blob whose record lies in a kept pack may have chunks in a doomed one.
+    dead_blobs += _dead_with_chunks_in(store, doomed, keep_blobs, {digest.value for digest in dead_blobs})
+    return dead_blobs, dead_objects
 
 
 def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes]:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from tensorhub._native import xor_popcount
 from tensorhub.codecs.base import CodecContext, CodedChunk
 from tensorhub.codecs.base_predictor import BasePredictor
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
@@ -229,10 +230,8 @@ class Ingest:
             raise
         self._sealed[self._token] = pack
         index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
-        done = [record.digest for record in writer.table.blobs]
-        self._reader.drop_pending(done, ())
-        for digest in done:
-            self._pending.pop(digest, None)
+        done = [self._pending.pop(record.digest, None) for record in writer.table.blobs]
+        self._reader.drop_pending([record for record in done if record is not None], ())
 
     def close(self) -> None:
         """Stop the workers and throw away what is not sealed."""
@@ -240,7 +239,7 @@ class Ingest:
         if self._writer is not None:
             self._writer.discard()
             self._writer = None
-        self._reader.drop_pending(list(self._pending), [*self._sealed, self._token])
+        self._reader.drop_pending(self._pending.values(), [*self._sealed, self._token])
         self._pending.clear()
 
     # -- the pipeline -----------------------------------------------------------------------------------------
@@ -305,7 +304,7 @@ class Ingest:
         decoded = memoryview(_scratch.decoded)[:nbytes]
         context = CodecContext(job.element_width, prediction if used_prediction else None)
         decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
-        if decoded != raw:
+        if xor_popcount(decoded, raw):
             raise InvariantError(
                 f"codec {coded.codec_id} on {job.source.name}",
                 expected="the bytes that were coded",
@@ -380,8 +379,9 @@ class Ingest:
 
     def _resolved(self, record: BlobRecord) -> BlobRecord:
         """Replace the tokens of unsealed packs: this one by None, sealed ones by their ids."""
-        packs: dict[Digest | None, Digest | None] = dict(self._sealed)
-        packs[self._token] = None
+        packs: dict[Digest | None, Digest | None] = {self._token: None}
+        for token, pack in self._sealed.items():
+            packs[token] = pack
         return replace(
             record,
             chunks=tuple(

@@ -151,7 +151,9 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     layout = Layout(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        present = [name for name in os.listdir(root) if name not in (".", "..")]
+        for left in root.glob(".hub.json.*.tmp"):  # by a creation that was killed
+            left.unlink(missing_ok=True)
+        present = [entry.name for entry in root.iterdir()]
         if "hub.json" in present:
             raise AlreadyExistsError(
                 f"store {root}",

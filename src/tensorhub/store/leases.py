@@ -73,17 +73,18 @@ def clean_dead_leases(layout: Layout) -> int:
     """
     removed = 0
     alive = set()
+    # Listed before the leases: a writer that starts meanwhile then has a lease but no file in this list.
+    unsealed = list(layout.temporary.iterdir()) if layout.temporary.is_dir() else []
     for path in layout.leases.glob("*.lease"):
         if _is_alive(path):
             alive.add(path.stem)
         else:
             path.unlink(missing_ok=True)
             removed += 1
-    if layout.temporary.is_dir():
-        for path in layout.temporary.iterdir():
-            if path.name.split("-")[0] not in alive:
-                path.unlink(missing_ok=True)
-                removed += 1
+    for path in unsealed:
+        if path.name.split("-")[0] not in alive and path.exists():
+            path.unlink(missing_ok=True)
+            removed += 1
     return removed
 
 

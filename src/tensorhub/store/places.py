@@ -20,23 +20,28 @@ from tensorhub.store.refs import RefStore
 from tensorhub.store.snapshots import Snapshots
 
 
-def record_places(catalog: Catalog, repository: RepositoryId, tree: Digest) -> None:
-    """Say that a repository is about to hold a tree."""
+def record_places(catalog: Catalog, repository: RepositoryId, tree: Digest, date_ms: int) -> None:
+    """Say that a repository is about to hold a tree, by a commit of this date."""
     columns = schema.stored_object.c
     with catalog.write() as connection:
         tree_id = connection.execute(select(columns.id).where(columns.digest == tree.value)).scalar_one()
         connection.execute(
             insert(schema.repository_tree).prefix_with("OR IGNORE"),
-            {"repo_type": repository.repo_type.value, "repo_id": repository.repo_id, "tree": tree_id},
+            {
+                "repo_type": repository.repo_type.value,
+                "repo_id": repository.repo_id,
+                "tree": tree_id,
+                "date_ms": date_ms,
+            },
         )
 
 
 def refresh_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots, repository: RepositoryId) -> None:
     """Make a repository's places what its refs reach now."""
-    trees = {
-        snapshots.commit(reference.digest).tree.value
-        for reference in snapshots.walk(refs.list(repository).values())
-    }
+    trees: dict[bytes, int] = {}
+    for reference in snapshots.walk(refs.list(repository).values()):
+        commit = snapshots.commit(reference.digest)
+        trees[commit.tree.value] = min(commit.date_ms, trees.get(commit.tree.value, commit.date_ms))
     table, columns = schema.repository_tree, schema.stored_object.c
     with catalog.write() as connection:
         connection.execute(
@@ -44,20 +49,26 @@ def refresh_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots, repos
                 table.c.repo_type == repository.repo_type.value, table.c.repo_id == repository.repo_id
             )
         )
-        for tree in trees:
+        for tree, date_ms in trees.items():
             tree_id = connection.execute(select(columns.id).where(columns.digest == tree)).scalar()
             if tree_id is not None:
                 connection.execute(
                     insert(table).prefix_with("OR IGNORE"),
-                    {"repo_type": repository.repo_type.value, "repo_id": repository.repo_id, "tree": tree_id},
+                    {
+                        "repo_type": repository.repo_type.value,
+                        "repo_id": repository.repo_id,
+                        "tree": tree_id,
+                        "date_ms": date_ms,
+                    },
                 )
 
 
-def refresh_all_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots) -> None:
+def fill_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots) -> None:
     """Make the places of every repository anew; damaged ones are left to verify."""
     for repository in refs.repositories():
         with suppress(IntegrityError):
             refresh_places(catalog, refs, snapshots, repository)
+    catalog.mark_complete()
 
 
 class Places:
@@ -72,11 +83,11 @@ class Places:
         values = [digest.value for digest in digests]
         blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
         query = (
-            select(blob.c.digest, place.c.repo_type, place.c.repo_id)
+            select(blob.c.digest, place.c.repo_type, place.c.repo_id, place.c.date_ms)
             .join(segment, segment.c.blob == blob.c.id)
             .join(entry, entry.c.file == segment.c.file)
             .join(place, place.c.tree == entry.c.tree)
-            .order_by(place.c.tree, place.c.repo_id)
+            .order_by(place.c.date_ms, place.c.repo_type, place.c.repo_id)
             .distinct()
         )
         with self._catalog.read() as connection:
@@ -108,7 +119,7 @@ class Places:
         blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
         tree, file = schema.stored_object.alias(), schema.stored_object.alias()
         query = (
-            select(place.c.repo_type, place.c.repo_id, tree.c.digest, file.c.digest)
+            select(place.c.repo_type, place.c.repo_id, tree.c.digest, file.c.digest, place.c.date_ms)
             .select_from(blob)
             .join(segment, segment.c.blob == blob.c.id)
             .join(entry, entry.c.file == segment.c.file)
@@ -116,7 +127,7 @@ class Places:
             .join(tree, tree.c.id == entry.c.tree)
             .join(file, file.c.id == entry.c.file)
             .where(blob.c.digest == digest.value)
-            .order_by(place.c.tree)
+            .order_by(place.c.date_ms, place.c.repo_type, place.c.repo_id, tree.c.digest, file.c.digest)
             .distinct()
         )
         with self._catalog.read() as connection:

@@ -69,7 +69,7 @@ class _Sums:
         """Count one segment."""
         if segment.tensor is not None:
             self.tensors += 1
-        if digested.digest in self.seen or self.store.catalog.blob(digested.digest) is not None:
+        if digested.digest in self.seen or self.store.catalog.holding(digested.digest)[0]:
             self.identical += segment.nbytes
             return
         self.seen.add(digested.digest)

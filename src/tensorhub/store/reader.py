@@ -63,7 +63,7 @@ class BlobReader:
         self._chunks: OrderedDict[ChunkKey, bytearray] = OrderedDict()
         self._chunks_nbytes = 0
         self._decoding: dict[ChunkKey, Future[bytearray]] = {}
-        self._pending: dict[bytes, BlobRecord] = {}
+        self._pending: dict[bytes, list[BlobRecord]] = {}  # several writers may bring one blob
         self._unsealed: dict[bytes, tuple[PackFile, Callable[[], None]]] = {}
 
     # -- what a writer has not sealed yet -------------------------------------------------------------------
@@ -76,13 +76,16 @@ class BlobReader:
     def add_pending(self, record: BlobRecord) -> None:
         """Make a blob readable that the catalogue does not know yet; its ranges name a pinned pack."""
         with self._lock:
-            self._pending[record.digest.value] = record
+            self._pending.setdefault(record.digest.value, []).append(record)
 
-    def drop_pending(self, digests: Iterable[Digest], tokens: Iterable[Digest]) -> None:
-        """Forget a writer's unsealed blobs: they are in the catalogue now, or discarded."""
+    def drop_pending(self, records: Iterable[BlobRecord], tokens: Iterable[Digest]) -> None:
+        """Forget a writer's unsealed blobs, as it added them: they are in the catalogue now, or discarded."""
         with self._lock:
-            for digest in digests:
-                self._pending.pop(digest.value, None)
+            for record in records:
+                key = record.digest.value
+                others = [item for item in self._pending.pop(key, ()) if item is not record]
+                if others:
+                    self._pending[key] = others
             for token in tokens:
                 self._unsealed.pop(token.value, None)
 
@@ -119,7 +122,8 @@ class BlobReader:
     def _record(self, digest: Digest) -> BlobRecord:
         key = digest.value
         with self._lock:
-            found = self._pending.get(key) or self._records.get(key)
+            pending = self._pending.get(key)
+            found = pending[-1] if pending else self._records.get(key)
             if found is not None:
                 return found
         record = self._catalog.blob_record(digest)
@@ -128,6 +132,16 @@ class BlobReader:
             while len(self._records) > _RECORD_CACHE:
                 self._records.popitem(last=False)
         return record
+
+    def prefetch(self, digests: Iterable[Digest]) -> None:
+        """Read many records in one go, before blobs are read one by one; missing ones are left for later."""
+        with self._lock:
+            wanted = [digest for digest in digests if digest.value not in self._records][:_RECORD_CACHE]
+        for digest, record in self._catalog.blob_records(wanted).items():
+            with self._lock:
+                self._records[digest.value] = record
+                while len(self._records) > _RECORD_CACHE:
+                    self._records.popitem(last=False)
 
     def forget(self) -> None:
         """Drop cached records and packs, after gc may have moved them."""
@@ -213,8 +227,8 @@ class BlobReader:
         """
         try:
             self._read_into(self.record(digest, nbytes=blob_nbytes), start, out, depth)
-        except MissingBlobError:
-            # gc may have moved the blob to another pack since the record was read: look once more.
+        except (MissingBlobError, MissingBaseError):
+            # gc may have moved the blob or its base to another pack since the record was read: look once more.
             self.forget()
             self._read_into(self.record(digest, nbytes=blob_nbytes), start, out, depth)
 
@@ -383,5 +397,5 @@ def _corrupt_chunk(digest: Digest, chunk: ChunkRecord, expected: str, found: str
 
 
 def chunk_nbytes(record: BlobRecord, index: int) -> int:
-    """Decoded size of a chunk."""
+    """Give the decoded size of a chunk."""
     return min(record.chunk_nbytes, record.nbytes - index * record.chunk_nbytes)

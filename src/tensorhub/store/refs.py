@@ -117,6 +117,8 @@ class RefStore:
         path = self._layout.ref(repository, ref)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            for left in path.parent.glob(".*.tmp"):
+                left.unlink(missing_ok=True)  # by a writer that was killed: we hold the lock, nobody writes
             for folder in (path.parent.parent, path.parent.parent.parent):
                 fsync_folder(folder)
         except OSError as error:

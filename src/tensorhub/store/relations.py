@@ -1,6 +1,6 @@
 """Relations: which repositories lean on which, and which tensors are near each other.
 
-Duty: :func:`lineage` and :func:`similar`. Not its duty: choosing bases while adding (``base_search``).
+Duty: :func:`trace_lineage` and :func:`similar`. Not its duty: choosing bases while adding (``base_search``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Edge:
         )
 
 
-def lineage(store: Store, repository: str | RepositoryId, revision: str | None = None) -> LineageReport:
+def trace_lineage(store: Store, repository: str | RepositoryId, revision: str | None = None) -> LineageReport:
     """Say which repositories a repository's tensors lean on, and which lean on it.
 
     Parameters
@@ -105,7 +105,7 @@ def _frozen(edges: dict[str, _Edge]) -> tuple[LineageEdge, ...]:
 
 
 def _tensor_blobs(snapshot: Snapshot) -> set[Digest]:
-    return {digest for digest in snapshot.blob_digests()}
+    return snapshot.blob_digests()
 
 
 def _dependents(store: Store, snapshot: Snapshot, rows: Iterable[BlobRow]) -> tuple[LineageEdge, ...]:

@@ -129,7 +129,7 @@ def _replace_history(
     with store.begin_commit(repository, revision=str(ref)) as transaction:
         digest = transaction.put_object(ObjectKind.COMMIT, squashed.to_bytes())
         transaction.seal()
-    with store_lock(store.layout):
-        new = CommitReference(squashed.commit_id(digest), digest)
-        store.ref_store.swap(repository, ref, reference, new)
-        refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+        with store_lock(store.layout):  # inside the transaction, whose lease keeps the new commit from gc
+            new = CommitReference(squashed.commit_id(digest), digest)
+            store.ref_store.swap(repository, ref, reference, new)
+            refresh_places(store.catalog, store.ref_store, store.snapshots, repository)

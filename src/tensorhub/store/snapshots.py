@@ -19,6 +19,7 @@ from tensorhub.errors import (
     FileEntryNotFoundError,
     FormatError,
     IntegrityError,
+    MissingBlobError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
     StoreLockedError,
@@ -341,7 +342,10 @@ class Snapshots:
         StoreLockedError
             gc removed something in the meantime; the same call will work (retryable).
         """
-        files = list({entry.file for entry in self.tree(tree).entries}.difference(live))
+        try:
+            files = list({entry.file for entry in self.tree(tree).entries}.difference(live))
+        except MissingBlobError as error:
+            raise _gone("the tree") from error
         if len(self.file_sizes(files)) != len(files):
             raise _gone("a file record")
         with self._catalog.read() as connection:

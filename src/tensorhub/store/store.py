@@ -28,8 +28,9 @@ from tensorhub.schema.records import FileMode, TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.files import check_before_allocating, open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
+from tensorhub.store.leases import store_lock
 from tensorhub.store.numpy_dtypes import to_numpy_dtype
-from tensorhub.store.places import Places, refresh_all_places
+from tensorhub.store.places import Places, fill_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
@@ -63,7 +64,7 @@ class Store:
         self.reader = BlobReader(self.catalog, layout)
         self.places = Places(self.catalog)
         if self.catalog.is_new or self.catalog.has_news:
-            refresh_all_places(self.catalog, self.ref_store, self.snapshots)
+            fill_places(self.catalog, self.ref_store, self.snapshots)
 
     @classmethod
     def create(cls, path: Path | str, *, is_keyed: bool = False) -> Store:
@@ -136,7 +137,8 @@ class Store:
     def create_repository(self, repository: str | RepositoryId) -> RepositoryId:
         """Make an empty repository; gives the existing one as it is written where there is one."""
         self._check_writable()
-        return self.ref_store.create_repository(as_repository(repository))
+        with store_lock(self.layout):  # two spellings of one id must not both be made
+            return self.ref_store.create_repository(as_repository(repository))
 
     def begin_commit(
         self,

@@ -9,6 +9,7 @@ sealed, because a record may point only into packs that were sealed before it.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import platformdirs
@@ -16,8 +17,9 @@ import platformdirs
 from tensorhub.errors import CorruptIndexError, FormatError, OutOfSpaceError, TensorHubError, from_os_error
 from tensorhub.schema.digest import Digest
 from tensorhub.store.catalog import Catalog
-from tensorhub.store.catalog_index import index_pack
+from tensorhub.store.catalog_index import complete_trees, index_pack
 from tensorhub.store.layout import Layout, Settings
+from tensorhub.store.leases import store_lock
 from tensorhub.store.pack import PackFile, PackTable
 from tensorhub.store.progress import Progress, Quiet
 
@@ -75,7 +77,11 @@ def _open_at(path: Path, layout: Layout, settings: Settings) -> Catalog:
     _refuse_truncated(path)
     catalog = Catalog(path)
     try:
-        index_missing(catalog, layout, settings)
+        if layout.list_packs().keys() - catalog.packs().keys():
+            # Under the lock, because gc removes rows before files: what it is removing must not come back.
+            is_writable = os.access(layout.root, os.W_OK)
+            with store_lock(layout) if is_writable else nullcontext():
+                index_missing(catalog, layout, settings)
     except BaseException:
         catalog.close()
         raise
@@ -143,6 +149,7 @@ def index_missing(
             damages.append(error)
             listener.notice(str(error))
         listener.advance(nbytes)
+    complete_trees(catalog)
     listener.end()
     return tuple(damages)
 

@@ -39,10 +39,11 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import ParsedSegment, Segment
 from tensorhub.store.base_search import BaseSearch
+from tensorhub.store.catalog_index import complete_trees
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.ingest import Ingest, IngestTotals
 from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
-from tensorhub.store.places import record_places
+from tensorhub.store.places import record_places, refresh_places
 from tensorhub.store.progress import Progress
 from tensorhub.store.salvage import forget_lost_packs
 from tensorhub.store.tensor_source import TensorData, tensors_source
@@ -409,10 +410,19 @@ class CommitTransaction:
         reference = CommitReference(commit.commit_id(digest), digest)
         self._finish_facts()
         with store_lock(self._store.layout):
+            # Another writer may have made the repository meanwhile, in another spelling.
+            self.repository = self._store.ref_store.find_repository(self.repository) or self.repository
+            complete_trees(self._store.catalog, tree_digest)
             self._store.snapshots.check_complete(tree_digest, self._live)
-            record_places(self._store.catalog, self.repository, tree_digest)
+            record_places(self._store.catalog, self.repository, tree_digest, commit.date_ms)
             if move_ref:
                 self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
+            if (
+                parents is not None and self.parent is not None
+            ):  # what the ref reached may be out of reach now
+                refresh_places(
+                    self._store.catalog, self._store.ref_store, self._store.snapshots, self.repository
+                )
         self.last_commit = reference
         self.close()
         return self._result(reference.commit_id, tree_digest, is_new=True)

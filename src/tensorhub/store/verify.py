@@ -1,4 +1,4 @@
-"""Verify: is every byte what it claims to be?
+"""Verify: find out whether every byte is what it claims to be.
 
 Duty: check packs, chunks, digests, known SHA-256, refs and objects; name what is damaged and which files it
 affects; build the catalogue anew. Not its duty: taking damaged packs out of service (``salvage``).
@@ -26,7 +26,6 @@ from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.layout import open_layout
 from tensorhub.store.leases import clean_dead_leases, oldest_lease_ns, store_lock
 from tensorhub.store.pack import PackFile
-from tensorhub.store.places import refresh_all_places
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import chunk_nbytes
 from tensorhub.store.salvage import retire_packs
@@ -290,6 +289,7 @@ def _trace(
     for file, places in files.items():
         names = [f"{repository}@{commit_id[:12]}:{path}" for repository, commit_id, path in places]
         try:
+            _check_object(store, ObjectKind.FILE, file)
             record = store.snapshots.file_record(file)
         except TensorHubError as error:
             findings.damages.append(Damage("file", str(file), str(error), tuple(names)))
@@ -345,6 +345,5 @@ def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tu
             damages = index_missing(catalog, layout, settings, progress)
         finally:
             catalog.close()
-    with Store(layout, settings) as store:
-        refresh_all_places(store.catalog, store.ref_store, store.snapshots)
+    Store(layout, settings).close()  # fills what follows from refs
     return tuple(str(error) for error in damages)

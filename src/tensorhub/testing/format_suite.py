@@ -6,8 +6,6 @@ Invariants checked: segments cover the file in order; no content makes a parse r
 equal answers; parsing leaves the source alone.
 """
 
-# ruff: noqa: S101 - a suite states its properties with assert, as pytest reads them
-
 from __future__ import annotations
 
 import random

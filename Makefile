@@ -1,0 +1,72 @@
+# Every job of the project. On a fresh machine with Python >= 3.11, a C++ compiler and make, each of them works
+# at once: the environment (.venv) is made on first use and brought up to date when sources of the compiled
+# core or the project file change.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+BENCH ?= lineage index
+NATIVE := $(shell find native -name '*.cpp' -o -name '*.hpp' -o -name '*.h')
+CHECKED := src tests examples $(wildcard benchmarks)
+
+# The first interpreter that is new enough; give another with make PYTHON=/path/to/python.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
+
+.PHONY: help demo test test-all check fmt bench build clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## put a family of small models into a store, and get one back byte for byte
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## the tests, under two minutes
+	$(BIN)/pytest -n $(JOBS) -m "not slow and not weights" $(ARGS)
+
+test-all: $(STAMP)  ## the slow tests too
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+check: $(STAMP)  ## lint, format, types, import rules, style and documentation
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/style tests/docs
+
+fmt: $(STAMP)  ## format the Python code
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+bench: $(STAMP)  ## run a benchmark: make bench BENCH="lineage index"; one module of benchmarks/ each
+	$(BIN)/python -m benchmarks.$(BENCH)
+
+build: $(STAMP)  ## a wheel in dist/
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:  ## remove what was built, and the environment
+	rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "TensorHub needs Python 3.11 or newer; '$(PYTHON)' is none." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@if ! command -v "$${CXX:-c++}" >/dev/null; then \
+		echo "TensorHub needs a C++20 compiler; found no $${CXX:-c++}. Install g++ or clang++, or set CXX." >&2; exit 1; fi
+	@"$(PYTHON)" -c 'import os, sys, sysconfig as s; sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
+		echo "$(PYTHON) has no headers (Python.h); install python3-dev or python3-devel." >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+# The build's own needs are installed first, so that the core is compiled once, in place, and next time only
+# what changed is compiled again.
+$(STAMP): $(VENV)/bin/python pyproject.toml CMakeLists.txt $(NATIVE)
+	$(BIN)/pip install --quiet cmake ninja $$($(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	$(BIN)/pip install --quiet --no-build-isolation --editable '.[dev]'
+	@touch $@

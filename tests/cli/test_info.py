@@ -1,0 +1,20 @@
+"""`info` says which version this is and where the store lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def test_with_a_store(run, store_path: Path) -> None:
+    """The store's name and place."""
+    document = run("info", "--json").json()
+    assert document["is_created"] is True
+    assert document["store"] == str(store_path)
+    assert document["store_id"]
+
+
+def test_without_a_store(run, no_store: Path) -> None:
+    """No store is an answer, and none is made."""
+    assert run("info", "--json").json()["is_created"] is False
+    assert "none yet" in run("info").stdout
+    assert not no_store.exists()

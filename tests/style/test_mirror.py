@@ -1,0 +1,49 @@
+"""Every module has a test file at the same path, or one that is named here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "tensorhub"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+# Module -> the test file that covers it, where that is not the mirror of its path.
+COVERED_ELSEWHERE: dict[str, str] = {
+    "__main__.py": "tests/cli/test_process.py",
+    "codecs/base.py": "tests/conformance/test_codecs.py",
+    "codecs/reference.py": "tests/property/test_planes_reference.py",
+    "errors.py": "tests/style/test_errors.py",
+    "store/values.py": "tests/docs/test_cli_page.py",
+    "testing/codec_suite.py": "tests/conformance/test_codecs.py",
+    "testing/format_suite.py": "tests/conformance/test_formats.py",
+    "testing/weights.py": "tests/conformance/test_codecs.py",
+    "cli/add_report.py": "tests/cli/test_add.py",
+}
+# Module -> why no test file is about it.
+EXEMPT: dict[str, str] = {
+    "store/progress.py": "a protocol and an empty listener; every long operation's test passes one",
+}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_module_has_a_test(module: Path) -> None:
+    """tests/unit mirrors src/tensorhub; the command line is tested in tests/cli."""
+    name = module.relative_to(PACKAGE).as_posix()
+    if name in EXEMPT:
+        return
+    if name in COVERED_ELSEWHERE:
+        expected = ROOT / COVERED_ELSEWHERE[name]
+    else:
+        folder = module.relative_to(PACKAGE).parent
+        home = ROOT / "tests" / (folder if folder.parts[:1] == ("cli",) else Path("unit", folder))
+        expected = home / f"test_{module.stem.lstrip('_')}.py"
+    assert expected.is_file(), f"{name} has no {expected.relative_to(ROOT)}"
+
+
+def test_lists_name_existing_modules() -> None:
+    """No entry of the lists outlives its module."""
+    for name in (*COVERED_ELSEWHERE, *EXEMPT):
+        assert (PACKAGE / name).is_file(), name

@@ -1,0 +1,129 @@
+"""Packs: written once, named by their bytes, refused when damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from tensorhub.errors import CorruptPackError, MissingBlobError, UnsupportedVersionError
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import BlobRecord, ChunkRecord, Fact, FactKind, StoredRange, Tree
+from tensorhub.store.hashing import Hasher, ObjectKind, checksum
+from tensorhub.store.layout import Layout, Settings, create_layout
+from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES, PackFile, PackWriter, parse_table
+
+HASHER = Hasher()
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> tuple[Layout, Settings]:
+    return create_layout(tmp_path / "hub", is_keyed=False)
+
+
+def write(hub: tuple[Layout, Settings], pieces: list[bytes]) -> tuple[Digest, int, list[int]]:
+    """Seal a pack of raw blobs and an empty tree; gives id, size and offsets."""
+    layout, settings = hub
+    writer = PackWriter(layout, settings.store_id, HASHER, layout.temporary / "1.tmp")
+    offsets = []
+    for piece in pieces:
+        offsets.append(writer.append(piece))
+        stored = StoredRange(None, offsets[-1], len(piece), checksum(piece))
+        chunk = ChunkRecord(0, 1, b"", (), 0, 1, b"", False, stored, checksum(piece))
+        writer.table.blobs.append(
+            BlobRecord(HASHER.digest(piece), len(piece), 1, 1 << 20, 0, 0, None, (chunk,))
+        )
+    writer.table.objects.append((ObjectKind.TREE, Tree(()).to_bytes()))
+    writer.table.facts.append(Fact(FactKind.FILE_SHA256, HASHER.digest(b"f"), bytes(range(32))))
+    return *writer.seal(1234), offsets
+
+
+def test_round_trip(hub: tuple[Layout, Settings]) -> None:
+    """Bytes and records come back; the name is the digest of the file; nothing temporary stays."""
+    pieces = [b"one", b"x" * 100, b"three" * 7]
+    pack, nbytes, offsets = write(hub, pieces)
+    path = hub[0].pack(pack)
+    assert HASHER.digest(path.read_bytes()) == pack
+    assert path.stat().st_size == nbytes
+    assert list(hub[0].temporary.iterdir()) == []
+    assert hub[0].list_packs() == {pack: path}
+    file = PackFile(path, pack)
+    assert [file.read(offset, len(piece)) for offset, piece in zip(offsets, pieces, strict=True)] == pieces
+    table = file.read_table(hub[1].store_id)
+    assert [record.digest for record in table.blobs] == [HASHER.digest(piece) for piece in pieces]
+    assert table.sealed_at_ns == 1234
+    assert len(table.objects) == len(table.facts) == 1
+
+
+def test_alignment(hub: tuple[Layout, Settings]) -> None:
+    """Coded bytes start on 16-byte boundaries, whatever came before."""
+    _, _, offsets = write(hub, [bytes([n]) * n for n in range(1, 40)])
+    assert all(offset % 16 == 0 for offset in offsets)
+    assert offsets[0] == HEAD_NBYTES
+
+
+def test_unsealed_bytes_are_readable(hub: tuple[Layout, Settings]) -> None:
+    """After a flush a reader sees what was appended; a discarded pack leaves no file."""
+    layout, settings = hub
+    path = layout.temporary / "1.tmp"
+    writer = PackWriter(layout, settings.store_id, HASHER, path)
+    offset = writer.append(b"hello")
+    writer.flush()
+    assert PackFile(path, None).read(offset, 5) == b"hello"
+    assert layout.list_packs() == {}
+    writer.discard()
+    writer.flush()
+    assert not path.exists()
+
+
+def test_short_reads_are_damage(hub: tuple[Layout, Settings]) -> None:
+    """Reading past the end names the pack and the offset; a missing pack is told as such."""
+    pack, nbytes, _ = write(hub, [b"one"])
+    with pytest.raises(CorruptPackError) as caught:
+        PackFile(hub[0].pack(pack), pack).read(nbytes - 2, 4)
+    assert (caught.value.pack, caught.value.offset) == (pack.hex, nbytes - 2)
+    hub[0].pack(pack).unlink()
+    with pytest.raises(MissingBlobError):
+        PackFile(hub[0].pack(pack), pack)
+
+
+def test_every_flip_of_the_frame_is_seen(hub: tuple[Layout, Settings]) -> None:
+    """One flipped bit in header, table or footer never gives another table.
+
+    The header's reserved field and the footer's are only covered by the pack's name.
+    """
+    pack, nbytes, offsets = write(hub, [b"y" * 64])
+    path = hub[0].pack(pack)
+    good = path.read_bytes()
+    sound = PackFile(path, pack).read_table(hub[1].store_id)
+    for position in [*range(HEAD_NBYTES), *range(offsets[0] + 64, nbytes)]:
+        bad = bytearray(good)
+        bad[position] ^= 1 << position % 8
+        path.write_bytes(bad)
+        try:
+            found = PackFile(path, pack).read_table(hub[1].store_id)
+        except (CorruptPackError, UnsupportedVersionError):
+            continue
+        found.sealed_at_ns = sound.sealed_at_ns
+        assert found == sound, position
+
+
+@pytest.mark.parametrize("keep", [0, 10, HEAD_NBYTES, HEAD_NBYTES + FOOT_NBYTES - 1, -1, -FOOT_NBYTES])
+def test_truncation_is_seen(hub: tuple[Layout, Settings], keep: int) -> None:
+    """A pack that was cut short is damage."""
+    pack, nbytes, _ = write(hub, [b"y" * 64])
+    path = hub[0].pack(pack)
+    path.write_bytes(path.read_bytes()[: keep % nbytes])
+    with pytest.raises(CorruptPackError):
+        PackFile(path, pack).read_table(hub[1].store_id)
+
+
+def test_packs_of_another_store(hub: tuple[Layout, Settings]) -> None:
+    """A pack that was copied in from another store is refused."""
+    pack, _, _ = write(hub, [b"one"])
+    with pytest.raises(CorruptPackError, match="pack of store"):
+        PackFile(hub[0].pack(pack), pack).read_table(bytes(16))
+
+
+def test_unknown_object_kinds() -> None:
+    """A table with an object of a later version is refused as such."""
+    with pytest.raises(UnsupportedVersionError):
+        parse_table(b"\0\0\x01\x09\x00\0", 0)
