@@ -13,13 +13,14 @@ import os
 import shutil
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError, ProgrammingError
 
 from tensorhub.errors import (
@@ -111,6 +112,21 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
 
+class _OwnConnection:
+    """A connection that one thread keeps; given back when the thread ends, and with it this object."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.connection = engine.connect().execution_options(is_point=True, isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        """Give the connection back; once is enough."""
+        self.connection.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # the interpreter may be ending
+            self.connection.close()
+
+
 class Catalog:
     """One open catalogue file.
 
@@ -130,13 +146,15 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.has_news = False
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+        self._engine = create_engine(
+            f"sqlite:///{path}", connect_args={"check_same_thread": False}, max_overflow=-1
+        )  # each thread that reads keeps one connection
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
         self._is_whole = False  # known to be: by a full check since this was opened
         self._local = threading.local()
-        self._connections: list[Connection] = []
-        self._connections_lock = threading.Lock()
+        self._owners: weakref.WeakSet[_OwnConnection] = weakref.WeakSet()
+        self._owners_lock = threading.Lock()
         with self._translated():
             self._open()
 
@@ -182,10 +200,10 @@ class Catalog:
 
     def close(self) -> None:
         """Give the file back."""
-        with self._connections_lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        with self._owners_lock:
+            for own in list(self._owners):
+                own.close()
+            self._owners.clear()
         self._local = threading.local()
         self._engine.dispose()
 
@@ -286,15 +304,12 @@ class Catalog:
     def _point(self) -> Iterator[Connection]:
         """Give this thread's own connection for single look-ups; each statement is a moment of its own."""
         with self._translated(), self._rows_checked():
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._engine.connect().execution_options(
-                    is_point=True, isolation_level="AUTOCOMMIT"
-                )
-                self._local.connection = connection
-                with self._connections_lock:
-                    self._connections.append(connection)
-            yield connection
+            own: _OwnConnection | None = getattr(self._local, "own", None)
+            if own is None:
+                own = self._local.own = _OwnConnection(self._engine)
+                with self._owners_lock:
+                    self._owners.add(own)
+            yield own.connection
 
     @contextmanager
     def _rows_checked(self) -> Iterator[None]:
