@@ -8,13 +8,12 @@ import pytest
 
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
+from tensorhub.schema.facts import Fact, FactKind, parse_fact
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import (
     BlobRecord,
     ChunkRecord,
     Commit,
-    Fact,
-    FactKind,
     FileMode,
     FileRecord,
     SourceRange,
@@ -23,7 +22,6 @@ from tensorhub.schema.records import (
     TreeEntry,
     parse_blob_record,
     parse_commit,
-    parse_fact,
     parse_file_record,
     parse_tree,
 )

@@ -13,6 +13,7 @@ import zstandard
 import tensorhub as th
 from tensorhub.errors import IntegrityError, MissingBaseError, TensorHubError, UnsupportedVersionError
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import (
     BlobRecord,
     ChunkRecord,
@@ -25,7 +26,6 @@ from tensorhub.schema.records import (
     Tree,
     TreeEntry,
 )
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.tensor import Segment
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, create_layout

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from tensorhub.errors import FormatError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
+from tensorhub.schema.facts import Fact, FactKind, parse_fact
 from tensorhub.schema.records import (
     BlobRecord,
     ChunkRecord,
     Commit,
     CommitReference,
-    Fact,
-    FactKind,
     FileMode,
     FileRecord,
     SourceRange,
@@ -25,7 +24,6 @@ from tensorhub.schema.records import (
     TreeEntry,
     parse_blob_record,
     parse_commit,
-    parse_fact,
     parse_file_record,
     parse_tree,
 )

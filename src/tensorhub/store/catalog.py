@@ -35,7 +35,8 @@ from tensorhub.errors import (
     UnsupportedVersionError,
 )
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
-from tensorhub.schema.records import BlobRecord, Fact, FactKind, StoredRange, parse_blob_record
+from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.schema.records import BlobRecord, StoredRange, parse_blob_record
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.row_checksum import open_row

@@ -25,12 +25,11 @@ from tensorhub.errors import InvariantError, SourceChangedError
 from tensorhub.formats.source import ByteSource
 from tensorhub.lineage.sketch import Sketch, SketchBuilder, sketch_geometry
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
+from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.records import (
     CHUNK_NBYTES,
     BlobRecord,
     ChunkRecord,
-    Fact,
-    FactKind,
     SourceRange,
     StoredRange,
     chunk_count,

@@ -18,8 +18,9 @@ from sqlalchemy import select
 
 from tensorhub.errors import CorruptPackError, IntegrityError, StoreLockedError, TensorHubError
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.facts import FactKind
 from tensorhub.schema.names import RepositoryId
-from tensorhub.schema.records import CommitReference, FactKind
+from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.hashing import ObjectKind
