@@ -11,7 +11,13 @@ import pytest
 import zstandard
 
 import tensorhub as th
-from tensorhub.errors import IntegrityError, MissingBaseError, TensorHubError, UnsupportedVersionError
+from tensorhub.errors import (
+    DigestMismatchError,
+    IntegrityError,
+    MissingBaseError,
+    TensorHubError,
+    UnsupportedVersionError,
+)
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import (
@@ -59,7 +65,7 @@ def write_pack(layout: Layout, store_id: bytes, data: bytes, fill: Callable[[Pac
 
 
 def make_store(path: Path, data: bytes, records: list[BlobRecord], files: dict[str, Segment]) -> None:
-    """A store with one commit that somebody wrote with other software."""
+    """Make a store with one commit that somebody wrote with other software."""
     layout, settings = create_layout(path, is_keyed=False)
     objects: list[tuple[ObjectKind, bytes]] = []
 
@@ -191,7 +197,7 @@ def test_a_blob_under_a_wrong_name(tmp_path: Path):
     make_store(tmp_path / "store", DATA, [record(raw_chunk(DATA), OTHER)], {"f": Segment(1000, OTHER)})
     with th.Store.open(tmp_path / "store") as store:
         assert not th.verify(store).is_sound
-        with pytest.raises(IntegrityError):
+        with pytest.raises(DigestMismatchError):
             th.restore(store, "x/y", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 

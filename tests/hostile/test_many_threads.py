@@ -1,8 +1,8 @@
 """Threads come and go: the catalogue keeps no connection for those that ended."""
 
 import gc
-import os
 import threading
+from pathlib import Path
 
 import tensorhub as th
 
@@ -23,7 +23,8 @@ def test_connections_of_ended_threads_are_given_back(family: Family):
                 thread.start()
                 thread.join()
             gc.collect()
-            return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+            opened = Path("/proc/self/fd")
+            return len(list(opened.iterdir())) if opened.is_dir() else 0
 
         before = run(5)
         assert run(100) <= before + 5

@@ -178,6 +178,6 @@ def test_a_shape_that_is_not_the_segments(shape: tuple[int, ...]):
 
 def test_an_unknown_dtype_is_a_newer_writer():
     data = FILE.to_bytes()
-    at = data.index("weight".encode()) + 6
+    at = data.index(b"weight") + 6
     assert data[at] == DType.BF16.record_id
     assert not check("file record", data[:at] + b"\x63" + data[at + 1 :])

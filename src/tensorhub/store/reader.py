@@ -183,7 +183,11 @@ class BlobReader:
             The bytes are not those that were written.
         """
         file = self._pack(stored.pack)
-        coded = file.read(stored.offset, stored.nbytes)
+        try:
+            coded = file.read(stored.offset, stored.nbytes)
+        except CorruptPackError as short:
+            short.digest = str(digest)
+            raise
         if (found := checksum(coded)) != stored.checksum:
             error = file.corrupt(
                 f"coded bytes of blob {digest} with checksum {stored.checksum:016x}",

@@ -16,7 +16,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tensorhub.errors import CorruptPackError, IntegrityError, StoreLockedError, TensorHubError
+from tensorhub.errors import (
+    CorruptPackError,
+    DigestMismatchError,
+    IntegrityError,
+    StoreLockedError,
+    TensorHubError,
+)
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import FactKind
 from tensorhub.schema.names import RepositoryId
@@ -42,6 +48,7 @@ class _Findings:
     damages: list[Damage] = field(default_factory=list)
     bad_packs: list[Digest] = field(default_factory=list)
     bad_blobs: dict[Digest, str] = field(default_factory=dict)
+    undecodable: list[Digest] = field(default_factory=list)
     bad_files: dict[Digest, str] = field(default_factory=dict)
     sizes: dict[Digest, int] = field(default_factory=dict)
     blobs: int = 0
@@ -103,9 +110,8 @@ def verify(
 
 
 def _repair(store: Store, findings: _Findings) -> tuple[str, ...]:
-    bad_blobs = [digest for digest in findings.bad_blobs if store.catalog.blob(digest) is not None]
     with store_lock(store.layout):
-        retire_packs(store, findings.bad_packs, bad_blobs)
+        retire_packs(store, findings.bad_packs, findings.undecodable)
     return tuple(pack.hex for pack in findings.bad_packs)
 
 
@@ -208,12 +214,12 @@ def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
             findings.bad_blobs[Digest(row[0])] = "expected a record in some pack, found none"
     listener.begin("Decoding blobs", sum(nbytes for _, nbytes in held))
 
-    def check(item: tuple[Digest, int]) -> tuple[Digest, str | None, int, int]:
+    def check(item: tuple[Digest, int]) -> tuple[Digest, TensorHubError | None, int, int]:
         digest, nbytes = item
         try:
             return digest, None, _check_blob(store, digest), nbytes
         except TensorHubError as error:
-            return digest, str(error), 0, nbytes
+            return digest, error, 0, nbytes
 
     for digest, problem, chunks, nbytes in pool.map(check, held):
         findings.blobs += 1
@@ -221,7 +227,15 @@ def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
         findings.nbytes += nbytes
         listener.advance(nbytes)
         if problem is not None:
-            findings.bad_blobs[digest] = problem
+            findings.bad_blobs[digest] = str(problem)
+            if _is_own(problem, digest):
+                findings.undecodable.append(digest)
+
+
+def _is_own(problem: TensorHubError, digest: Digest) -> bool:
+    """Say whether a blob's own bytes are wrong, and not those of a base, the catalogue or a disk that failed."""
+    is_content = isinstance(problem, CorruptPackError | DigestMismatchError)
+    return (is_content or type(problem) is IntegrityError) and problem.digest == str(digest)
 
 
 def _check_blob(store: Store, digest: Digest) -> int:
