@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.crash.content import NEW, put_new  # type: ignore[import-not-found]
+
 from tensorhub import Store, collect_garbage, rebuild_catalog
 from tensorhub.store import gc, ingest, layout, pack, refs, transaction
 from tensorhub.store.catalog import Catalog
-from tests.crash.content import NEW, put_new  # type: ignore[import-not-found]
 
 steps = 0
 report = -1

@@ -29,7 +29,7 @@ class Family:
         }
 
     def pack_of(self, repository: str) -> Path:
-        """The pack that holds a repository's tensors: packs were sealed in order of adding."""
+        """Find the pack that holds a repository's tensors: packs were sealed in order of adding."""
         packs = sorted(self.path.glob("packs/??/*.pack"), key=lambda path: path.stat().st_mtime_ns)
         return packs[list(self.folders).index(repository)]
 
@@ -95,7 +95,7 @@ def family_template(tmp_path_factory: pytest.TempPathFactory) -> Family:
 
 @pytest.fixture
 def family(family_template: Family, tmp_path: Path) -> Family:
-    """A copy of the store that a test may damage."""
+    """Give a copy of the store that a test may damage."""
     shutil.copytree(family_template.path, tmp_path / "store")
     return Family(tmp_path / "store", family_template.folders)
 

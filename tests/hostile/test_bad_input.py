@@ -19,7 +19,7 @@ from .conftest import Family, read_all
 
 
 def check_parts(error: th.TensorHubError, exit_code: int) -> None:
-    """What, expected, found, what to do; and the exit code of the branch."""
+    """Require what, expected, found, what to do; and the exit code of the branch."""
     assert error.exit_code == exit_code
     for part in (error.thing, error.expected, error.found, error.action):
         assert part and part in str(error)
@@ -75,7 +75,7 @@ def test_a_store_of_a_newer_version(family: Family, change: dict[str, object]):
         "[" * 9000,
     ]
     + [
-        '{"format": "tensorhub", "format_version": %s}' % value
+        '{"format": "tensorhub", "format_version": VALUE}'.replace("VALUE", value)
         for value in ("true", '"1"', "0", "-1", "1.0", "1e999")
     ],
 )
@@ -258,17 +258,17 @@ def test_a_disk_that_fills_up_at_any_sync(family: Family, monkeypatch: pytest.Mo
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """A file system of its own at a folder; skips where this process may not mount one."""
+    """Mount a file system of its own at a folder; skips where this process may not."""
     folder.mkdir(exist_ok=True)
     if os.geteuid() or shutil.which("mount") is None:
         pytest.skip("only root can mount a file system")
-    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)  # noqa: S603, S607
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
     if done.returncode:
         pytest.skip(f"cannot mount here: {done.stderr.decode()}")
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("free_nbytes", [0, 4096, 65536, 200_000])
@@ -283,10 +283,13 @@ def test_a_full_disk(family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyP
         copy = Family(disk / "store", family.folders)
         ballast = disk / "ballast"
         fill(ballast, free_nbytes)
-        with pytest.raises(errors.OutOfSpaceError) as caught, th.Store.open(copy.path) as store:
-            with store.begin_commit("c/new") as commit:
-                commit.put_file("noise", noise)
-                commit.publish()
+        with (
+            pytest.raises(errors.OutOfSpaceError) as caught,
+            th.Store.open(copy.path) as store,
+            store.begin_commit("c/new") as commit,
+        ):
+            commit.put_file("noise", noise)
+            commit.publish()
         check_parts(caught.value, 14)
         with th.Store.open(copy.path) as store:
             assert read_all(store, family) == family.contents
@@ -310,7 +313,7 @@ def fill(ballast: Path, free_nbytes: int) -> None:
 
 
 def check_read_only(family: Family, cache: Path) -> None:
-    """Reading works, with a catalogue in the user's cache folder; writing is refused with a clear error."""
+    """Read with a catalogue in the user's cache folder; writing is refused with a clear error."""
     with th.Store.open(family.path) as store:
         assert read_all(store, family) == family.contents
         assert th.verify(store).is_sound
@@ -335,7 +338,7 @@ def test_a_read_only_disk(family: Family, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     disk = tmp_path / "disk"
     with mounted(disk, "--bind", str(family.path)):
-        subprocess.run(["mount", "-o", "remount,ro,bind", str(disk)], check=True)  # noqa: S603, S607
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(disk)], check=True)
         check_read_only(Family(disk, family.folders), tmp_path)
     check_nothing_lost(family)
 

@@ -1,5 +1,7 @@
 """A lost base, a lost pack and a damaged pack are healed by any copy; nothing that was sound gets lost."""
 
+import errno
+import os
 import shutil
 
 import pytest
@@ -164,3 +166,31 @@ def test_a_lost_pack_is_not_healed_by_reading(family: Family):
         with pytest.raises(IntegrityError):
             store.read("a/base", "README.md")
         assert set(store.catalog.packs()) == known
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4000), None])
+def test_repair_keeps_deltas_whose_base_is_damaged(family: Family, content: bytes | None):
+    """Their own bytes are sound: adding the base is enough, also without building the catalogue anew."""
+    if content is None:
+        damage_tensor(family, "a/base")
+    else:
+        family.pack_of("a/base").write_bytes(content)
+    with th.Store.open(family.path) as store:
+        assert th.verify(store, is_repairing=True).set_aside
+        th.add_folder(store, family.folders["a/base"], "a/base")
+    sound(family.path, family)
+
+
+def test_repair_takes_no_failing_disk_for_damage(family: Family, monkeypatch: pytest.MonkeyPatch):
+    """Reads that fail for now say nothing about the bytes."""
+
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with th.Store.open(family.path) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pread", fail)
+            report = th.verify(store, is_repairing=True)
+        assert report.damages
+        assert report.set_aside == ()
+    sound(family.path, family)

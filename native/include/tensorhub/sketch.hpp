@@ -4,7 +4,7 @@
 // Not its duty: reading tensors, predicting sizes, holding an index (the caller owns all memory).
 // Invariants: no state, no allocation except where said, no read outside the given spans whatever their
 // content; every count is checked by the caller (bindings) or stated as a precondition here.
-// Specified in docs/format-sketch.md; the reference twin of the placement is tensorhub.lineage.placement.
+// Specified in docs/format.md, section 11; the reference twin of the placement is tensorhub.lineage.placement.
 #pragma once
 
 #include <array>

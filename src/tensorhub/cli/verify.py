@@ -1,6 +1,6 @@
 """The command ``verify``: decode and check everything.
 
-Duty: run the check, name what is damaged, leave with the code of damage. Not its duty: repair.
+Duty: run the check, name what is damaged, leave with the code of damage. Not its duty: deciding what is.
 Invariants: the report is on stdout whether or not damage was found; damage ends with exit code 13.
 """
 
@@ -20,6 +20,7 @@ from tensorhub.errors import IntegrityError
 EXAMPLES = """
   tensorhub verify
   tensorhub verify --rebuild-catalog    make the catalogue anew first
+  tensorhub verify --repair             take damaged packs out of service, so that adding a copy heals
 """
 _AFFECTED_SHOWN = 20  # files named for one damaged thing; --json has all
 
@@ -29,6 +30,13 @@ def verify(
     is_rebuild: Annotated[
         bool,
         typer.Option("--rebuild-catalog", help="First make the catalogue anew from packs, refs and state."),
+    ] = False,
+    is_repairing: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Copy what is sound out of damaged packs and set those aside; adding a copy then heals the rest.",
+        ),
     ] = False,
     store: StoreOption = None,
     is_json: JsonOption = False,
@@ -44,7 +52,7 @@ def verify(
             for unreadable in th.rebuild_catalog(options.store_path, progress=watcher):
                 watcher.notice(unreadable)
         with th.Store.open(options.store_path) as opened:
-            report = th.verify(opened, progress=watcher)
+            report = th.verify(opened, is_repairing=is_repairing, progress=watcher)
     if options.is_json:
         write_json({**th.to_json(report), "is_sound": report.is_sound})
     else:
@@ -57,7 +65,9 @@ def verify(
             expected="no damage",
             found=f"{format_count(len(report.damages), 'damaged thing')}, "
             f"{format_count(len(affected), 'file')} affected",
-            action="Add an undamaged copy of the affected files again, then run verify once more.",
+            action="Add an undamaged copy of the affected files again, then run verify once more."
+            if is_repairing
+            else "Run `tensorhub verify --repair`, add an undamaged copy of the affected files, and verify again.",
         )
 
 
@@ -79,3 +89,5 @@ def print_verified(report: th.VerifyReport) -> None:
             print_line(f"    affects {name}")
         if len(damage.affected) > _AFFECTED_SHOWN:
             print_line(f"    and {format_count(len(damage.affected) - _AFFECTED_SHOWN, 'more file')}")
+    for pack in report.set_aside:
+        print_line(f"  pack {pack} was set aside")

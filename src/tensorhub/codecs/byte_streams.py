@@ -3,7 +3,7 @@
 Duty: code a run of similar bytes as raw, constant, zstd or sparse, and decode it without trust.
 Not its duty: how streams lie in a chunk (``plane_streams``).
 Invariants: a coded stream is never longer than its bytes; the mode and both lengths are the caller's to keep;
-decoding writes all of ``out`` or raises. Specified in ``docs/format.md``, "Codecs".
+decoding writes all of ``out`` or raises. Specified in ``docs/format.md``, section 10.
 """
 
 from __future__ import annotations

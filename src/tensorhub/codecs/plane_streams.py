@@ -2,7 +2,7 @@
 
 Duty: the layout that the plane codecs share. Not its duty: making planes out of elements.
 Invariants: the lengths in the table and the tail account for every coded byte; decoding writes all of
-``planes`` or raises. Specified in ``docs/format.md``, "Codecs".
+``planes`` or raises. Specified in ``docs/format.md``, section 10.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Duty: the sampled element of each bucket for a number of rows and a row length.
 Not its duty: reading the samples (``sketch``) or comparing them (``index``).
 Invariants: placement is a pure function of ``(nrows, row_nelems, nbuckets)``, equal on every machine; a
 bucket keeps its (row, column) between tensors of ``a <= b`` rows with probability ``a / b``, so a resized
-vocabulary keeps nearly all of its samples. Specified in ``docs/format-sketch.md``; the row is the jump
+vocabulary keeps nearly all of its samples. Specified in ``docs/format.md``, section 11; the row is the jump
 consistent hash of J. Lamping and E. Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014,
 arXiv:1406.2294, figure 1 (ours draws with splitmix64 and divides integers instead of floats).
 """

@@ -4,7 +4,7 @@ Duty: the sketch value, its wire form, and its builder that rides along the dige
 Not its duty: where samples lie (``placement``), comparing sketches (``index``).
 Invariants: a sketch depends only on the tensor's bytes, row count, row length and element width, never on
 its name, on how its bytes were cut into runs, or on the machine; equal sketches have equal bytes.
-Specified in ``docs/format-sketch.md``.
+Specified in ``docs/format.md``, section 11.
 """
 
 from __future__ import annotations

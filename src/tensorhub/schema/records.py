@@ -1,10 +1,10 @@
 """Records: the layouts that fix bytes on disk.
 
-Duty: frozen values for file, tree, commit and fact records, and their wire forms; blob and chunk records,
-which stand in modules of their own, are named here too.
+Duty: frozen values for file, tree and commit records, and their wire forms; blob and chunk records, which stand
+in modules of their own, are named here too.
 Not its duty: where records lie (packs) or how they are found (the catalogue).
 Invariants: ``parse_*`` accepts exactly what ``to_bytes`` writes; equal values have equal bytes; unknown
-flags are refused. Specified in ``docs/format.md``, sections 5 to 8.
+flags are refused. Specified in ``docs/format.md``, sections 5 to 7.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ __all__ = [
     "ChunkRecord",
     "Commit",
     "CommitReference",
-    "Fact",
-    "FactKind",
     "FileMode",
     "FileRecord",
     "SourceRange",
@@ -51,7 +49,6 @@ __all__ = [
     "chunk_count",
     "parse_blob_record",
     "parse_commit",
-    "parse_fact",
     "parse_file_record",
     "parse_tree",
 ]
@@ -301,66 +298,3 @@ def parse_commit(data: bytes | memoryview) -> Commit:
         raise reject("commit", f"an upstream id of 0 or {COMMIT_ID_NBYTES} bytes", len(upstream))
     reader.finish()
     return Commit(tree, parents, author, date_ms, title, message, bool(flags), origin, upstream.hex())
-
-
-class FactKind(IntEnum):
-    """What a fact says about its subject."""
-
-    FILE_SHA256 = 1  # subject: file record; value: 32 bytes
-    FILE_GIT_SHA1 = 2  # subject: file record; value: 20 bytes, git's blob id
-    SKETCH = 3  # subject: blob; value: docs/format.md, section 11
-
-
-_FACT_NBYTES: dict[int, int] = {FactKind.FILE_SHA256: 32, FactKind.FILE_GIT_SHA1: 20}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something derived from content, costly to derive again.
-
-    Attributes
-    ----------
-    kind
-        What is said.
-    subject
-        Digest of the file record or blob it is said about.
-    value
-        The fact itself.
-    is_claimed
-        Taken from where the content came from; not yet computed here.
-    """
-
-    kind: FactKind
-    subject: Digest
-    value: bytes
-    is_claimed: bool = False
-
-    def to_bytes(self) -> bytes:
-        """Serialise the record."""
-        writer = RecordWriter()
-        writer.varint(self.kind)
-        writer.varint(1 if self.is_claimed else 0)
-        writer.raw(self.subject.value)
-        writer.sized(self.value)
-        return writer.getvalue()
-
-
-def parse_fact(data: bytes | memoryview) -> Fact | None:
-    """Parse a fact; one of an unknown kind gives None, because facts can be derived again.
-
-    Raises
-    ------
-    InvalidRecordError
-        The bytes break the layout.
-    """
-    reader = RecordReader(data, "fact")
-    kind, flags = reader.varint(), reader.varint()
-    subject, value = Digest(reader.raw(DIGEST_NBYTES)), reader.sized()
-    reader.finish()
-    if flags > 1:
-        raise reject("fact", "flags of this format version", flags)
-    if kind not in tuple(FactKind):
-        return None
-    if (nbytes := _FACT_NBYTES.get(kind)) is not None and len(value) != nbytes:
-        raise reject("fact", f"a value of {nbytes} bytes", len(value))
-    return Fact(FactKind(kind), subject, value, bool(flags))

@@ -19,7 +19,8 @@ from tensorhub.errors import (
     MissingBlobError,
 )
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
-from tensorhub.schema.records import BlobRecord, Fact, FactKind, parse_blob_record
+from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.schema.records import BlobRecord, parse_blob_record
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog_file import CatalogFile
 from tensorhub.store.hashing import ObjectKind

@@ -15,14 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 from tensorhub.errors import FormatError
 from tensorhub.lineage.sketch import parse_sketch, sketch_geometry
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import (
-    BlobRecord,
-    FactKind,
-    FileRecord,
-    parse_commit,
-    parse_file_record,
-    parse_tree,
-)
+from tensorhub.schema.facts import FactKind
+from tensorhub.schema.records import BlobRecord, FileRecord, parse_commit, parse_file_record, parse_tree
 from tensorhub.schema.tensor import TensorSpec
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog, ids_of

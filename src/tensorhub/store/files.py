@@ -15,6 +15,7 @@ from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
 
 BUFFER_NBYTES = 1 << 20  # one chunk: a smaller buffer would decode the same chunk again and again
+_TRUSTED_NBYTES = 16 << 20  # of one run: worth no look-up before its memory is taken
 
 
 class StoredFile(io.RawIOBase):
@@ -86,4 +87,18 @@ def open_buffered(record: FileRecord, reader: BlobReader, name: str) -> io.Buffe
 def read_range(file_map: FileMap, reader: BlobReader, offset: int, out: memoryview) -> None:
     """Fill ``out`` with a file's bytes from ``offset``; the range must lie inside the file."""
     for run in file_map.plan_range(offset, len(out)):
-        reader.read_into(run.digest, run.start, out[run.position : run.position + run.stop - run.start])
+        target = out[run.position : run.position + run.stop - run.start]
+        reader.read_into(run.digest, run.start, target, blob_nbytes=run.blob_nbytes)
+
+
+def check_before_allocating(file_map: FileMap, reader: BlobReader, offset: int, nbytes: int) -> None:
+    """Compare the sizes in a file record with the blobs, before memory is taken for an absurd one.
+
+    Raises
+    ------
+    IntegrityError
+        The file record lies.
+    """
+    for run in file_map.plan_range(offset, nbytes):
+        if run.stop - run.start > _TRUSTED_NBYTES:
+            reader.record(run.digest, nbytes=run.blob_nbytes)

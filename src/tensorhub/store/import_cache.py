@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tensorhub.formats.hf_cache import CachedRepository, CachedRevision, default_hf_cache, scan_hf_cache
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
+from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref
-from tensorhub.schema.records import Fact, FactKind
 from tensorhub.store.commit_facts import CommitFacts
 from tensorhub.store.leases import store_lock
 from tensorhub.store.progress import Progress, Quiet

@@ -24,12 +24,11 @@ from tensorhub.codecs.planner import decode_chunk, encode_smallest
 from tensorhub.errors import InvariantError, SourceChangedError
 from tensorhub.formats.source import ByteSource
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
+from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.records import (
     CHUNK_NBYTES,
     BlobRecord,
     ChunkRecord,
-    Fact,
-    FactKind,
     SourceRange,
     StoredRange,
     chunk_count,

@@ -27,7 +27,8 @@ from tensorhub.errors import (
     from_os_error,
 )
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
-from tensorhub.schema.records import CHUNK_ALIGNMENT, BlobRecord, Fact, parse_blob_record, parse_fact
+from tensorhub.schema.facts import Fact, parse_fact
+from tensorhub.schema.records import CHUNK_ALIGNMENT, BlobRecord, parse_blob_record
 from tensorhub.schema.wire import RecordReader, RecordWriter
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, fsync_folder

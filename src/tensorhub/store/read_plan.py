@@ -26,12 +26,15 @@ class BlobRead:
         Byte range inside its decoded content.
     position
         Where the run goes, counted from the start of the asked range.
+    blob_nbytes
+        What the file record says is the blob's size.
     """
 
     digest: Digest
     start: int
     stop: int
     position: int
+    blob_nbytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class FileMap:
             segment = self.segments[ordinal]
             first, last = max(offset, begin), min(stop, begin + segment.nbytes)
             if first < last:
-                yield BlobRead(segment.digest, first - begin, last - begin, first - offset)
+                yield BlobRead(segment.digest, first - begin, last - begin, first - offset, segment.nbytes)
             ordinal += 1
 
 

@@ -91,14 +91,35 @@ class BlobReader:
 
     # -- records and packs ----------------------------------------------------------------------------------
 
-    def record(self, digest: Digest) -> BlobRecord:
+    def record(self, digest: Digest, *, nbytes: int | None = None) -> BlobRecord:
         """Give a blob's record.
+
+        Parameters
+        ----------
+        digest
+            The blob.
+        nbytes
+            Its size as somebody else says, to be compared.
 
         Raises
         ------
         MissingBlobError
             The store does not hold the blob.
+        DigestMismatchError
+            It has another size.
         """
+        found = self._record(digest)
+        if nbytes is not None and found.nbytes != nbytes:
+            raise DigestMismatchError(
+                f"blob {digest}",
+                expected=f"{nbytes} bytes, as the file record says",
+                found=f"{found.nbytes} bytes",
+                digest=str(digest),
+                action="Run `tensorhub verify` to see which files are affected.",
+            )
+        return found
+
+    def _record(self, digest: Digest) -> BlobRecord:
         key = digest.value
         with self._lock:
             pending = self._pending.get(key)
@@ -162,7 +183,11 @@ class BlobReader:
             The bytes are not those that were written.
         """
         file = self._pack(stored.pack)
-        coded = file.read(stored.offset, stored.nbytes)
+        try:
+            coded = file.read(stored.offset, stored.nbytes)
+        except CorruptPackError as short:
+            short.digest = str(digest)
+            raise
         if (found := checksum(coded)) != stored.checksum:
             error = file.corrupt(
                 f"coded bytes of blob {digest} with checksum {stored.checksum:016x}",
@@ -175,7 +200,15 @@ class BlobReader:
 
     # -- decoding -------------------------------------------------------------------------------------------
 
-    def read_into(self, digest: Digest, start: int, out: bytearray | memoryview, *, depth: int = 0) -> None:
+    def read_into(
+        self,
+        digest: Digest,
+        start: int,
+        out: bytearray | memoryview,
+        *,
+        depth: int = 0,
+        blob_nbytes: int | None = None,
+    ) -> None:
         """Fill ``out`` with the blob's bytes from ``start``.
 
         Parameters
@@ -188,6 +221,8 @@ class BlobReader:
             ``start + n`` must not exceed the blob.
         depth
             How many deltas deep the caller is.
+        blob_nbytes
+            The blob's size as the file record says, to be compared.
 
         Raises
         ------
@@ -195,21 +230,20 @@ class BlobReader:
             Something that is needed is damaged or missing.
         """
         try:
-            self._read_into(digest, start, out, depth)
+            self._read_into(self.record(digest, nbytes=blob_nbytes), start, out, depth)
         except (MissingBlobError, MissingBaseError):
             # gc may have moved the blob or its base to another pack since the record was read: look once more.
             self.forget()
-            self._read_into(digest, start, out, depth)
+            self._read_into(self.record(digest, nbytes=blob_nbytes), start, out, depth)
 
-    def _read_into(self, digest: Digest, start: int, out: bytearray | memoryview, depth: int) -> None:
-        record = self.record(digest)
+    def _read_into(self, record: BlobRecord, start: int, out: bytearray | memoryview, depth: int) -> None:
         view = memoryview(out).cast("B")
         if start + len(view) > record.nbytes:
             raise IntegrityError(
-                f"blob {digest}",
+                f"blob {record.digest}",
                 expected=f"at least {start + len(view)} bytes",
                 found=f"{record.nbytes} bytes",
-                digest=str(digest),
+                digest=str(record.digest),
                 action="Run `tensorhub verify`; the record that names this range is wrong.",
             )
         for run in plan_chunks(start, start + len(view), record.chunk_nbytes):

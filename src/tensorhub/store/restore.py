@@ -197,8 +197,6 @@ class _Restorer:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(temporary, flags, 0o777 if mode is FileMode.EXECUTABLE else 0o666)
         try:
-            if record.nbytes:
-                os.truncate(descriptor, record.nbytes)
             self._write_segments(descriptor, record)
         finally:
             os.close(descriptor)
@@ -240,7 +238,7 @@ class _Restorer:
                 self._store.reader.prefetch({item.digest for item in ahead if item.nbytes})
             if not segment.nbytes:
                 continue
-            blob = self._store.reader.record(segment.digest)
+            blob = self._store.reader.record(segment.digest, nbytes=segment.nbytes)
             states.append((ordinal, len(blob.chunks)))
             for index in range(len(blob.chunks)):
                 offset = file_map.start_of(ordinal) + index * blob.chunk_nbytes

@@ -18,7 +18,8 @@ from sqlalchemy import select
 
 from tensorhub.errors import IntegrityError, from_os_error
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import BlobRecord, Fact, FactKind, StoredRange
+from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.schema.records import BlobRecord, StoredRange
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import split_references
 from tensorhub.store.catalog_index import index_pack

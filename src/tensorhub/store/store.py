@@ -26,7 +26,7 @@ from tensorhub.errors import (
 from tensorhub.schema.names import RepositoryId, RepoType, parse_ref
 from tensorhub.schema.records import FileMode, TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
-from tensorhub.store.files import open_buffered, read_range
+from tensorhub.store.files import check_before_allocating, open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
 from tensorhub.store.leases import store_lock
 from tensorhub.store.listing import list_commits, list_files, list_repositories, list_tensors
@@ -280,6 +280,7 @@ class Store:
             )
         file_map = FileMap(self._record(repository, path, revision)[1].segments)
         nbytes = max(0, min(file_map.nbytes - offset, file_map.nbytes if length is None else length))
+        check_before_allocating(file_map, self.reader, offset, nbytes)
         out = bytearray(nbytes)
         read_range(file_map, self.reader, offset, memoryview(out))
         return bytes(out)
@@ -309,6 +310,8 @@ class Store:
             NumPy cannot view its type; use :meth:`read_tensor_bytes`.
         """
         spec, segment = self._tensor(repository, name, revision, path)
+        if segment.nbytes:
+            self.reader.record(segment.digest, nbytes=segment.nbytes)
         array = np.empty(spec.shape, to_numpy_dtype(spec.dtype))
         if segment.nbytes:
             self.reader.read_into(segment.digest, 0, array.reshape(-1).view(np.uint8).data)
@@ -330,6 +333,8 @@ class Store:
             No file of the snapshot (or not this one) has a tensor of that name.
         """
         _, segment = self._tensor(repository, name, revision, path)
+        if segment.nbytes:
+            self.reader.record(segment.digest, nbytes=segment.nbytes)
         out = bytearray(segment.nbytes)
         if out:
             self.reader.read_into(segment.digest, 0, out)

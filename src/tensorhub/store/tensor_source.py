@@ -101,7 +101,7 @@ def _describe(name: str, data: TensorData) -> tuple[TensorSpec, memoryview]:
                 f"dtype {dtype_name!r} of tensor {name!r}",
                 expected="a dtype in safetensors spelling, such as BF16",
                 found=dtype_name,
-                action="See docs/format.md for the list.",
+                action="See docs/format.md, section 6, for the list.",
             ) from None
         return TensorSpec(name, dtype, tuple(shape)), memoryview(buffer).cast("B")
     array = np.ascontiguousarray(data)

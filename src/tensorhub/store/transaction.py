@@ -25,15 +25,9 @@ from tensorhub.errors import (
 from tensorhub.formats.registry import parse_file
 from tensorhub.formats.source import ByteSource, FileSource, MemorySource
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.facts import Fact
 from tensorhub.schema.names import RefName, RepositoryId, parse_path
-from tensorhub.schema.records import (
-    Commit,
-    CommitReference,
-    Fact,
-    FileMode,
-    Tree,
-    TreeEntry,
-)
+from tensorhub.schema.records import Commit, CommitReference, FileMode, Tree, TreeEntry
 from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseSearch
 from tensorhub.store.catalog_index import complete_trees

@@ -16,10 +16,17 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tensorhub.errors import CorruptPackError, IntegrityError, StoreLockedError, TensorHubError
+from tensorhub.errors import (
+    CorruptPackError,
+    DigestMismatchError,
+    IntegrityError,
+    StoreLockedError,
+    TensorHubError,
+)
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.facts import FactKind
 from tensorhub.schema.names import RepositoryId
-from tensorhub.schema.records import CommitReference, FactKind
+from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.hashing import ObjectKind
@@ -41,7 +48,9 @@ class _Findings:
     damages: list[Damage] = field(default_factory=list)
     bad_packs: list[Digest] = field(default_factory=list)
     bad_blobs: dict[Digest, str] = field(default_factory=dict)
+    undecodable: list[Digest] = field(default_factory=list)
     bad_files: dict[Digest, str] = field(default_factory=dict)
+    sizes: dict[Digest, int] = field(default_factory=dict)
     blobs: int = 0
     chunks: int = 0
     nbytes: int = 0
@@ -101,9 +110,8 @@ def verify(
 
 
 def _repair(store: Store, findings: _Findings) -> tuple[str, ...]:
-    bad_blobs = [digest for digest in findings.bad_blobs if store.catalog.blob(digest) is not None]
     with store_lock(store.layout):
-        retire_packs(store, findings.bad_packs, bad_blobs)
+        retire_packs(store, findings.bad_packs, findings.undecodable)
     return tuple(pack.hex for pack in findings.bad_packs)
 
 
@@ -200,17 +208,18 @@ def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
     with store.catalog.read() as connection:
         rows = connection.execute(select(columns.digest, columns.nbytes, columns.pack)).all()
     held = [(Digest(row[0]), row[1]) for row in rows if row[2] is not None]
+    findings.sizes = dict(held)
     for row in rows:
         if row[2] is None:
             findings.bad_blobs[Digest(row[0])] = "expected a record in some pack, found none"
     listener.begin("Decoding blobs", sum(nbytes for _, nbytes in held))
 
-    def check(item: tuple[Digest, int]) -> tuple[Digest, str | None, int, int]:
+    def check(item: tuple[Digest, int]) -> tuple[Digest, TensorHubError | None, int, int]:
         digest, nbytes = item
         try:
             return digest, None, _check_blob(store, digest), nbytes
         except TensorHubError as error:
-            return digest, str(error), 0, nbytes
+            return digest, error, 0, nbytes
 
     for digest, problem, chunks, nbytes in pool.map(check, held):
         findings.blobs += 1
@@ -218,7 +227,15 @@ def _check_blobs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
         findings.nbytes += nbytes
         listener.advance(nbytes)
         if problem is not None:
-            findings.bad_blobs[digest] = problem
+            findings.bad_blobs[digest] = str(problem)
+            if _is_own(problem, digest):
+                findings.undecodable.append(digest)
+
+
+def _is_own(problem: TensorHubError, digest: Digest) -> bool:
+    """Say whether a blob's own bytes are wrong, and not those of a base, the catalogue or a disk that failed."""
+    is_content = isinstance(problem, CorruptPackError | DigestMismatchError)
+    return (is_content or type(problem) is IntegrityError) and problem.digest == str(digest)
 
 
 def _check_blob(store: Store, digest: Digest) -> int:
@@ -292,6 +309,10 @@ def _trace(
         except TensorHubError as error:
             findings.damages.append(Damage("file", str(file), str(error), tuple(names)))
             continue
+        for segment in record.segments:
+            if segment.nbytes and findings.sizes.get(segment.digest, segment.nbytes) != segment.nbytes:
+                findings.bad_files[file] = f"expected {segment.nbytes} bytes of blob {segment.digest}"
+                findings.bad_files[file] += f", found {findings.sizes[segment.digest]}"
         for digest in {segment.digest for segment in record.segments if segment.nbytes}:
             if digest in affected:
                 affected[digest].extend(names)

@@ -9,7 +9,7 @@ from tensorhub.lineage.placement import NO_POSITION, reference_positions, sample
 
 
 def test_positions_of_the_format_page():
-    """The example of docs/format-sketch.md."""
+    """The example of docs/format.md, section 11."""
     assert reference_positions(2048, 256, 256)[:4] == [388_864, 264_961, 131_074, 108_803]
     assert reference_positions(5, 3, 4) == [6, 7, 13, 8]
     assert reference_positions(1000, 1, 4) == [569, 754, 512, 425]

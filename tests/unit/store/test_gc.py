@@ -244,7 +244,7 @@ def test_content_that_died_and_comes_back(store: Store) -> None:
 
 def test_facts_live_with_their_file(store: Store, tmp_path: Path) -> None:
     """What is known of a live file is kept, wherever it lies, also when the catalogue is made anew."""
-    from tensorhub.schema.records import Fact, FactKind
+    from tensorhub.schema.facts import Fact, FactKind
 
     content = noise(9000, 1)
     put(store, "a/b", {"x": content})

@@ -6,7 +6,8 @@ import pytest
 
 from tensorhub.errors import CorruptPackError, MissingBlobError, UnsupportedVersionError
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import BlobRecord, ChunkRecord, Fact, FactKind, StoredRange, Tree
+from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.schema.records import BlobRecord, ChunkRecord, StoredRange, Tree
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, Settings, create_layout
 from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES, PackFile, PackWriter, parse_table
