@@ -212,7 +212,7 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 SHORT = settings(
     max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=_QUIET, derandomize=True, database=None
 )
-LONG = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None)
+LONG = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None)
 
 TestStore = StoreMachine.TestCase
 TestStore.settings = SHORT
