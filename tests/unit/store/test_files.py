@@ -57,7 +57,7 @@ def test_a_range_touches_only_its_chunks(filled: Store, monkeypatch: pytest.Monk
         original(self, record, index, *args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reader_module.BlobReader, "decode_into", noted)
-    filled.reader._chunks.clear()
+    filled.reader.forget()
     start = len(CONTENT) // 3
     assert filled.read("a/b", "m.safetensors", offset=start, length=100) == CONTENT[start : start + 100]
     assert len(decoded) == 2
