@@ -85,7 +85,13 @@ def assert_identity(store: Store) -> None:
         saved.identical_files + saved.identical_tensors + saved.delta + saved.standalone - saved.overhead
         == found.nbytes - found.stored_nbytes
     )
-    parts = found.packs_nbytes, found.catalog_nbytes, found.refs_nbytes, found.state_nbytes, found.other_nbytes
+    parts = (
+        found.packs_nbytes,
+        found.catalog_nbytes,
+        found.refs_nbytes,
+        found.state_nbytes,
+        found.other_nbytes,
+    )
     assert sum(parts) == found.stored_nbytes
 
 

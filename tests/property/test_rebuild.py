@@ -30,7 +30,8 @@ def answers(store: Store) -> dict[str, Any]:
             "facts": [store.catalog.facts(file.digest) for file in store.files(name)],
             "similar": {
                 item.name: sorted(
-                    to_json(similar(store, name, item.name)), key=lambda one: (-one["predicted_ratio"], one["digest"])
+                    to_json(similar(store, name, item.name)),
+                    key=lambda one: (-one["predicted_ratio"], one["digest"]),
                 )
                 for item in store.tensors(name)
                 if item.nbytes >= 1 << 16
@@ -55,7 +56,11 @@ def fill(store: Store) -> None:
     put(store, "b/copy", {"m.safetensors": safetensors(base, {"format": "pt"}), "x": noise(100_000, 5)})
     child = {"w": tuned(base["w"], 4), "v": base["v"], "s": tuned(base["s"], 5)}
     put(store, "a/child", {"m.safetensors": safetensors(child)})
-    put(store, "a/child", {"m.safetensors": safetensors(child | {"w": tuned(base["w"], 6)}), "y": noise(90_000, 6)})
+    put(
+        store,
+        "a/child",
+        {"m.safetensors": safetensors(child | {"w": tuned(base["w"], 6)}), "y": noise(90_000, 6)},
+    )
     grown = weights((160, 320), 7)
     grown[:128] = base["w"]
     put(store, "c/grown", {"m.safetensors": safetensors({"w": grown})})
@@ -69,7 +74,7 @@ def test_after_adds(store: Store) -> None:
 
 
 def test_after_gc_and_deletes(store: Store) -> None:
-    """Rewritten packs lie later than what names their content; deleted refs and repositories leave no trace."""
+    """Rewritten packs lie later than what names their content; deleted repositories leave no trace."""
     fill(store)
     put(store, "b/copy", {"m.safetensors": safetensors({"w": weights((128, 320), 1)}, {"format": "pt"})})
     store.squash("b/copy")

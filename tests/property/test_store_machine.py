@@ -112,7 +112,11 @@ class StoreMachine(RuleBasedStateMachine):
         with self.store.begin_commit(repository, revision=ref) as transaction:
             transaction.delete(path)
             result = transaction.publish()
-        left = {name: content for name, content in tree.items() if name != path and not name.startswith(path + "/")}
+        left = {
+            name: content
+            for name, content in tree.items()
+            if name != path and not name.startswith(path + "/")
+        }
         self.commit(repository, ref, left, result.is_new_commit)
 
     @precondition(lambda self: self.known())
@@ -166,7 +170,9 @@ class StoreMachine(RuleBasedStateMachine):
         target = self.folder / f"out{self.counter}"
         restore(self.store, repository, target, revision=ref, workers=2)
         found = {
-            path.relative_to(target).as_posix(): path.read_bytes() for path in target.rglob("*") if path.is_file()
+            path.relative_to(target).as_posix(): path.read_bytes()
+            for path in target.rglob("*")
+            if path.is_file()
         }
         assert found == self.model[repository][ref][-1]
 
@@ -210,9 +216,16 @@ class StoreMachine(RuleBasedStateMachine):
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 SHORT = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=_QUIET, derandomize=True, database=None
+    max_examples=12,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=_QUIET,
+    derandomize=True,
+    database=None,
 )
-LONG = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None)
+LONG = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None
+)
 
 TestStore = StoreMachine.TestCase
 TestStore.settings = SHORT

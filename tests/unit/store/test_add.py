@@ -30,7 +30,9 @@ def test_a_folder_becomes_the_tree(store: Store, tmp_path: Path) -> None:
 
 def test_an_identical_tree_makes_no_commit(store: Store, tmp_path: Path) -> None:
     """Adding the same folder again changes neither refs nor packs."""
-    folder = write_folder(tmp_path / "f", {"x": noise(9000, 1), "m.safetensors": safetensors({"w": weights((9, 9), 1)})})
+    folder = write_folder(
+        tmp_path / "f", {"x": noise(9000, 1), "m.safetensors": safetensors({"w": weights((9, 9), 1)})}
+    )
     first = add_folder(store, folder, "a/b")
     before = store.layout.list_packs()
     again = add_folder(store, folder, "a/b", message="other words")
@@ -62,7 +64,11 @@ def test_files_lay_over(store: Store, tmp_path: Path) -> None:
 def test_files_that_cannot_be_laid(store: Store, tmp_path: Path) -> None:
     """No files, two of one name, a missing one, one where a folder is: nothing is stored."""
     folder = write_folder(tmp_path / "f", {"a": b"1", "x/a": b"2", "sub": b"3"})
-    for files, error in (([], UsageError), ([folder / "a", folder / "x/a"], UsageError), ([folder / "z"], NotFoundError)):
+    for files, error in (
+        ([], UsageError),
+        ([folder / "a", folder / "x/a"], UsageError),
+        ([folder / "z"], NotFoundError),
+    ):
         with pytest.raises(error):
             add_files(store, files, "a/b")
     assert store.repositories() == []

@@ -43,9 +43,14 @@ def test_strangers_stand_alone(store: Store) -> None:
     """A tensor that resembles nothing leans on nothing, nor does one of another width or row length."""
     put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
     put(
-        store, "a/other",
-        {"m.safetensors": safetensors({"w": weights((128, 320), 2), "x": BASE.reshape(160, 256), "y": BASE.view("u4")})},
-    )  # fmt: skip
+        store,
+        "a/other",
+        {
+            "m.safetensors": safetensors(
+                {"w": weights((128, 320), 2), "x": BASE.reshape(160, 256), "y": BASE.view("u4")}
+            )
+        },
+    )
     assert set(coding(store, "a/other").values()) <= {"standalone"}
 
 

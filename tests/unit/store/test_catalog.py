@@ -48,14 +48,17 @@ def test_lookups(filled: Store) -> None:
     assert filled.catalog.blob(MISSING) is None
     assert not filled.catalog.can_decode(MISSING)
     assert not filled.catalog.has_object(MISSING)
-    for call in (lambda: filled.catalog.blob_record(MISSING), lambda: filled.catalog.object(MISSING, ObjectKind.TREE)):
+    for call in (
+        lambda: filled.catalog.blob_record(MISSING),
+        lambda: filled.catalog.object(MISSING, ObjectKind.TREE),
+    ):
         with pytest.raises(MissingBlobError):
             call()
 
 
 def test_candidates(filled: Store) -> None:
     """Only self-contained tensors of the same shape are offered as bases."""
-    (key, _), = filled.catalog.sketches(2, 320, self_contained_only=True)
+    ((key, _),) = filled.catalog.sketches(2, 320, self_contained_only=True)
     assert filled.catalog.digests_by_id([key])[key] == filled.tensors("a/base")[0].digest
     assert len(list(filled.catalog.sketches(2, 320, self_contained_only=False))) == 2
     small = next(item for item in filled.tensors("a/base") if item.name == "x")

@@ -32,7 +32,8 @@ sys.stdin.readline()
 for turn in range(3):
     with Store.open(hub) as store:
         try:
-            put(store, name, {"m.safetensors": safetensors({"w": tuned(weights((128, 320), 1), seed + turn)})})
+            near = tuned(weights((128, 320), 1), seed + turn)
+            put(store, name, {"m.safetensors": safetensors({"w": near})})
         except RevisionMovedError:
             print("moved")
         else:
@@ -45,10 +46,13 @@ def writers(store: Store, names: list[str]) -> list[list[str]]:
     started = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(store.path), name, str(10 * number)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for number, name in enumerate(names, 1)
-    ]  # fmt: skip
+    ]
     time.sleep(1.0)
     for process in started:
         assert process.stdin
@@ -188,7 +192,9 @@ def test_gc_beside_writers(store: Store) -> None:
                     try:
                         put(mine, f"w/{number}", files)
                         break
-                    except StoreLockedError as error:  # gc took what this counted on: the same call works later
+                    except (
+                        StoreLockedError
+                    ) as error:  # gc took what this counted on: the same call works later
                         assert error.retryable
                 else:
                     raise AssertionError("never came through")
@@ -197,9 +203,7 @@ def test_gc_beside_writers(store: Store) -> None:
                     mine.delete_repository(f"w/{number}")
             put(mine, f"w/{number}", {"end": noise(70_000, number)})
 
-    run_while(
-        lambda: collect_garbage(store, grace_s=0), [lambda: write(1), lambda: write(2)], 30.0
-    )
+    run_while(lambda: collect_garbage(store, grace_s=0), [lambda: write(1), lambda: write(2)], 30.0)
     for number in (1, 2):
         assert read_all(store, f"w/{number}") == {"end": noise(70_000, number)}
     assert_sound(store)

@@ -20,7 +20,7 @@ CONTENT = safetensors({"a": GROWN, "b": weights((3, 5), 4), "c": weights((33, 33
 
 @pytest.fixture
 def filled(store: Store) -> Store:
-    """A store whose file has a delta of several chunks, the base ending inside one of them."""
+    """Store a file with a delta of several chunks, the base ending inside one of them."""
     put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
     put(store, "a/b", {"m.safetensors": CONTENT, "empty": b""})
     assert store.tensors("a/b")[0].coding == "delta"
@@ -52,7 +52,9 @@ def test_a_range_touches_only_its_chunks(filled: Store, monkeypatch: pytest.Monk
     decoded: list[tuple[str, int]] = []
     original = reader_module.BlobReader.decode_into
 
-    def noted(self: reader_module.BlobReader, record: object, index: int, *args: object, **more: object) -> None:
+    def noted(
+        self: reader_module.BlobReader, record: object, index: int, *args: object, **more: object
+    ) -> None:
         decoded.append((str(record.digest), index))  # type: ignore[attr-defined]
         original(self, record, index, *args, **more)  # type: ignore[arg-type]
 
@@ -74,7 +76,11 @@ def test_like_a_memory_file(filled: Store) -> None:
             kind = chance.randrange(6)
             if kind == 0:
                 where, whence = chance.choice(
-                    [(chance.randrange(len(CONTENT) + 100), 0), (-chance.randrange(5000), 2), (chance.randrange(99), 1)]
+                    [
+                        (chance.randrange(len(CONTENT) + 100), 0),
+                        (-chance.randrange(5000), 2),
+                        (chance.randrange(99), 1),
+                    ]
                 )
                 assert ours.seek(where, whence) == theirs.seek(where, whence)
             elif kind == 1:
@@ -128,7 +134,10 @@ def test_threads(filled: Store) -> None:
 
     def work(seed: int) -> bool:
         offset = random.Random(seed).randrange(len(CONTENT))
-        return filled.read("a/b", "m.safetensors", offset=offset, length=300_000) == CONTENT[offset : offset + 300_000]
+        return (
+            filled.read("a/b", "m.safetensors", offset=offset, length=300_000)
+            == CONTENT[offset : offset + 300_000]
+        )
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(40)))

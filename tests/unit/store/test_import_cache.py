@@ -41,11 +41,13 @@ def tree(repo: Path, commit: str, files: dict[str, bytes]) -> None:
     """Write the listing that proves a revision complete."""
     listing = {
         path: {
-            "size": len(content), "blob_id": "2" * 40,
-            "lfs_sha256": hashlib.sha256(content).hexdigest(), "lfs_size": len(content),
+            "size": len(content),
+            "blob_id": "2" * 40,
+            "lfs_sha256": hashlib.sha256(content).hexdigest(),
+            "lfs_size": len(content),
         }
         for path, content in files.items()
-    }  # fmt: skip
+    }
     (repo / "trees").mkdir(exist_ok=True)
     (repo / "trees" / f"{commit}.json").write_text(json.dumps({"format_version": 1, "files": listing}))
 
@@ -53,10 +55,11 @@ def tree(repo: Path, commit: str, files: dict[str, bytes]) -> None:
 def test_everything_under_its_own_ids(store: Store, tmp_path: Path) -> None:
     """Types, ids, commits and refs are the cache's; content is shared and coded across repositories."""
     cache(
-        tmp_path / "c", "models--org--base",
+        tmp_path / "c",
+        "models--org--base",
         {FIRST: {"m.safetensors": MODEL}, SECOND: {"m.safetensors": TUNED, "sub/x": b"x"}},
         {"main": SECOND, "refs/pr/1": FIRST},
-    )  # fmt: skip
+    )
     cache(tmp_path / "c", "datasets--org--data", {FIRST: {"d.bin": noise(4000, 1)}}, {"main": FIRST})
     cache(tmp_path / "c", "models--gpt2", {SECOND: {"m.safetensors": MODEL}}, {})
     results = add_hf_cache(store, tmp_path / "c")
@@ -74,9 +77,11 @@ def test_everything_under_its_own_ids(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_partial_cache_is_filled_later(store: Store, tmp_path: Path) -> None:
-    """A partial snapshot is marked; a fuller cache of the same commit completes it, a poorer one takes nothing."""
+    """A partial snapshot is marked; a fuller cache completes it, a poorer one takes nothing."""
     files = {"m.safetensors": MODEL, "config.json": b"{}", "x": b"x"}
-    part = cache(tmp_path / "part", "models--a--b", {FIRST: {"config.json": b"{}", "x": b"x"}}, {"main": FIRST})
+    part = cache(
+        tmp_path / "part", "models--a--b", {FIRST: {"config.json": b"{}", "x": b"x"}}, {"main": FIRST}
+    )
     tree(part, FIRST, files)
     add_hf_cache(store, tmp_path / "part")
     assert store.commits("a/b")[0].is_partial
@@ -99,7 +104,9 @@ def test_a_partial_cache_is_filled_later(store: Store, tmp_path: Path) -> None:
 
 def test_claims_are_kept_and_checked(store: Store, tmp_path: Path) -> None:
     """The digests that the cache claims are facts; verify compares them, and names content that differs."""
-    repo = cache(tmp_path / "c", "models--a--b", {FIRST: {"good": noise(5000, 1), "bad": b"right"}}, {"main": FIRST})
+    repo = cache(
+        tmp_path / "c", "models--a--b", {FIRST: {"good": noise(5000, 1), "bad": b"right"}}, {"main": FIRST}
+    )
     (repo / "blobs" / hashlib.sha256(b"right").hexdigest()).write_bytes(b"wrong")
     add_hf_cache(store, tmp_path / "c")
     facts = {info.path: store.catalog.facts(info.digest) for info in store.files("a/b")}

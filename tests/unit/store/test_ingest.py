@@ -38,7 +38,10 @@ def test_bytes_have_no_sketch() -> None:
     """What is no tensor, or is small, leaves no sketch."""
     assert digest_segment(Hasher(), MemorySource(noise(90_000, 1)), whole(90_000), 1 << 20).sketch is None
     spec = TensorSpec("w", DType.BF16, (10, 10))
-    assert digest_segment(Hasher(), MemorySource(noise(200, 1)), ParsedSegment(0, 200, spec), 1 << 20).sketch is None
+    assert (
+        digest_segment(Hasher(), MemorySource(noise(200, 1)), ParsedSegment(0, 200, spec), 1 << 20).sketch
+        is None
+    )
 
 
 def test_nothing_counts_before_it_was_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

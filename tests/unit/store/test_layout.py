@@ -137,7 +137,13 @@ def test_strangers_among_packs(tmp_path: Path) -> None:
     layout, _ = create_layout(tmp_path / "hub", is_keyed=False)
     folder = layout.packs / "ab"
     folder.mkdir()
-    for name in ("x.pack", "ab" * 32 + ".tmp", "ab" * 32 + ".pack.bak", "zz" * 32 + ".pack", "ab" * 32 + ".pack"):
+    for name in (
+        "x.pack",
+        "ab" * 32 + ".tmp",
+        "ab" * 32 + ".pack.bak",
+        "zz" * 32 + ".pack",
+        "ab" * 32 + ".pack",
+    ):
         (folder / name).write_bytes(b"")
     (layout.packs / "notes.txt").write_bytes(b"")
     assert [pack.hex for pack in layout.list_packs()] == ["ab" * 32]

@@ -34,7 +34,9 @@ def test_refs_without(store: Store) -> None:
     put(store, "a/b", {"x": b"2"}, revision="dev")
     put(store, "c/d", {"x": b"3"})
     repository = parse_repository("a/b")
-    assert [len(refs_without(store, *args)) for args in ((), (repository,), (repository, parse_ref("dev")))] == [3, 1, 2]
+    assert [
+        len(refs_without(store, *args)) for args in ((), (repository,), (repository, parse_ref("dev")))
+    ] == [3, 1, 2]
 
 
 def test_nothing(store: Store) -> None:

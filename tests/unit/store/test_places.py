@@ -30,7 +30,7 @@ def test_in_the_order_in_which_they_got_it(store: Store) -> None:
 
 
 def test_history_counts_until_it_is_dropped(store: Store) -> None:
-    """A blob of an old commit is in the repository; after a squash, a deletion or a moved import it is not."""
+    """A blob of an old commit is in the repository; after squash, deletion or a moved import it is not."""
     put(store, "a/b", {"m.safetensors": safetensors({"w": BASE})})
     blob = digest(store, "a/b")
     put(store, "a/b", {"x": b"x"})

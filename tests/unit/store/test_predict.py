@@ -17,13 +17,19 @@ def test_near_the_truth(store: Store, tmp_path: Path) -> None:
     folder = write_folder(
         tmp_path / "child",
         {
-            "m.safetensors": safetensors({"w": tuned(BASE, 3), "v": weights((100, 400), 2), "new": weights((300, 500), 4)}),
-            "x.bin": noise(200_000, 5), "same.bin": noise(200_000, 5), "empty": b"",
+            "m.safetensors": safetensors(
+                {"w": tuned(BASE, 3), "v": weights((100, 400), 2), "new": weights((300, 500), 4)}
+            ),
+            "x.bin": noise(200_000, 5),
+            "same.bin": noise(200_000, 5),
+            "empty": b"",
         },
-    )  # fmt: skip
+    )
     before = sorted(path for path in store.path.rglob("*") if path.suffix == ".pack" or "refs" in path.parts)
     told = predict_folder(store, folder, "me/child")
-    assert before == sorted(path for path in store.path.rglob("*") if path.suffix == ".pack" or "refs" in path.parts)
+    assert before == sorted(
+        path for path in store.path.rglob("*") if path.suffix == ".pack" or "refs" in path.parts
+    )
     assert list(store.layout.temporary.iterdir()) == []
     done = add_folder(store, folder, "me/child")
     assert (told.files, told.nbytes, told.tensors) == (done.files, done.nbytes, done.tensors)

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from tensorhub import Store
-from tensorhub.errors import CorruptPackError, DigestMismatchError, IntegrityError, MissingBaseError, MissingBlobError
+from tensorhub.errors import (
+    CorruptPackError,
+    DigestMismatchError,
+    IntegrityError,
+    MissingBaseError,
+    MissingBlobError,
+)
 from tensorhub.schema.digest import Digest
 
 from ...weights import noise, put, read_all, safetensors, tuned, weights

@@ -78,7 +78,8 @@ def test_deleting(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"\n", b"\xff", b"a" * 40, b"a" * 40 + b" blake3:00\n", b"g" * 40 + b" " + b"a" * 64, b"\0" * 90]
+    "text",
+    [b"", b"\n", b"\xff", b"a" * 40, b"a" * 40 + b" blake3:00\n", b"g" * 40 + b" " + b"a" * 64, b"\0" * 90],
 )
 def test_damaged_ref(store: Store, text: bytes) -> None:
     """A file that holds no ref is damage, named by its path."""

@@ -14,7 +14,11 @@ CHILD = tuned(BASE, 3)
 @pytest.fixture
 def family(store: Store) -> Store:
     put(store, "org/base", {"m.safetensors": safetensors({"w": BASE, "v": OTHER})})
-    put(store, "me/child", {"m.safetensors": safetensors({"a": CHILD, "v": OTHER, "tiny": weights((4, 4), 1)})})
+    put(
+        store,
+        "me/child",
+        {"m.safetensors": safetensors({"a": CHILD, "v": OTHER, "tiny": weights((4, 4), 1)})},
+    )
     put(store, "x/alone", {"m.safetensors": safetensors({"w": weights((128, 320), 9)})})
     return store
 
@@ -60,7 +64,12 @@ def test_similar(family: Store) -> None:
     """The nearest tensor comes first, with a distance near the truth."""
     found = similar(family, "me/child", "a")
     first = found[0]
-    assert (first.repository, first.path, first.name, first.is_base) == ("org/base", "m.safetensors", "w", True)
+    assert (first.repository, first.path, first.name, first.is_base) == (
+        "org/base",
+        "m.safetensors",
+        "w",
+        True,
+    )
     bits = (CHILD.view("u2") ^ BASE.view("u2")).reshape(-1)
     truth = sum(bin(value).count("1") for value in bits.tolist()) / bits.size
     assert first.bit_distance == pytest.approx(truth, rel=0.5)

@@ -3,7 +3,12 @@
 import pytest
 
 from tensorhub import Store
-from tensorhub.errors import FileEntryNotFoundError, InvalidNameError, RepositoryNotFoundError, RevisionNotFoundError
+from tensorhub.errors import (
+    FileEntryNotFoundError,
+    InvalidNameError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from tensorhub.store.snapshots import as_repository
 from tensorhub.store.transaction import CommitFacts
 
@@ -29,7 +34,17 @@ def test_revisions(store: Store) -> None:
         ("7", b"4"), ("feature/y", b"5"),
     ):  # fmt: skip
         assert store.read("a/b", "x", revision=revision) == content, revision
-    for revision in (first[:6], first[:7].upper() + "x", "0" * 40, "v2", "refs/tags/main", "", "../x", "refs/odd/x", "a b"):
+    for revision in (
+        first[:6],
+        first[:7].upper() + "x",
+        "0" * 40,
+        "v2",
+        "refs/tags/main",
+        "",
+        "../x",
+        "refs/odd/x",
+        "a b",
+    ):
         with pytest.raises(RevisionNotFoundError):
             store.resolve("a/b", revision)
 

@@ -29,7 +29,10 @@ def test_open_and_create(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError):
         Store.open(tmp_path / "hub")
     assert not (tmp_path / "hub").exists()
-    with Store.open(tmp_path / "hub", create=True) as first, Store.open(str(tmp_path / "hub"), create=True) as second:
+    with (
+        Store.open(tmp_path / "hub", create=True) as first,
+        Store.open(str(tmp_path / "hub"), create=True) as second,
+    ):
         assert first.store_id == second.store_id
         put(first, "a/b", {"x": b"1"})
         assert read_all(second, "a/b") == {"x": b"1"}
@@ -41,7 +44,14 @@ def test_keyed(tmp_path: Path) -> None:
     digests = []
     for name, is_keyed in (("plain", False), ("one", True), ("two", True)):
         with Store.create(tmp_path / name, is_keyed=is_keyed) as store:
-            put(store, "a/b", {"m.safetensors": model, "n.safetensors": safetensors({"w": tuned(weights((128, 320), 1), 2)})})
+            put(
+                store,
+                "a/b",
+                {
+                    "m.safetensors": model,
+                    "n.safetensors": safetensors({"w": tuned(weights((128, 320), 1), 2)}),
+                },
+            )
             assert_sound(store)
             digests.append(store.tensors("a/b")[0].digest)
     assert len(set(digests)) == 3

@@ -60,6 +60,8 @@ def test_a_pack_that_cannot_be_read(store: Store) -> None:
 def test_completing_is_idempotent(store: Store) -> None:
     """Trees that are complete stay as they are."""
     put(store, "a/b", {"x": noise(5000, 1), "y": b"y"})
-    before = store.places.repositories([store.snapshots.file_record(store.files("a/b")[0].digest).segments[0].digest])
+    before = store.places.repositories(
+        [store.snapshots.file_record(store.files("a/b")[0].digest).segments[0].digest]
+    )
     complete_trees(store.catalog)
     assert before == store.places.repositories(before)

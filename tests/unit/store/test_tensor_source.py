@@ -30,7 +30,12 @@ def test_joined(parts: list[bytes], offset: int, length: int) -> None:
 
 def test_parses_as_it_was_given() -> None:
     """What is laid out is a file of the format, with every tensor in its place."""
-    tensors = {"b": weights((3, 4), 1), "a": np.arange(5), "f4": ("F4", (4,), b"\x12\x34"), "zero": np.zeros((0,), np.float32)}
+    tensors = {
+        "b": weights((3, 4), 1),
+        "a": np.arange(5),
+        "f4": ("F4", (4,), b"\x12\x34"),
+        "zero": np.zeros((0,), np.float32),
+    }
     source = tensors_source("m.safetensors", tensors, {"k": "v"})  # type: ignore[arg-type]
     parsed = parse_file("m.safetensors", source)
     found = {segment.tensor.name: segment for segment in parsed.segments if segment.tensor}

@@ -22,9 +22,13 @@ def test_disk_usage_is_what_lies_there(store: Store) -> None:
     """``stored_nbytes`` is the sum of all file sizes below the hub."""
     put(store, "a/b", {"x": noise(5000, 1)})
     found = stats(store)
-    assert found.stored_nbytes == sum(path.lstat().st_size for path in store.path.rglob("*") if path.is_file())
+    assert found.stored_nbytes == sum(
+        path.lstat().st_size for path in store.path.rglob("*") if path.is_file()
+    )
     assert found.packs_nbytes == sum(path.stat().st_size for path in store.layout.list_packs().values())
-    assert found.refs_nbytes == sum(path.stat().st_size for path in store.layout.refs.rglob("*") if path.is_file())
+    assert found.refs_nbytes == sum(
+        path.stat().st_size for path in store.layout.refs.rglob("*") if path.is_file()
+    )
 
 
 def test_catalogue_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,9 @@ def test_what_cannot_be_copied_or_deleted(store: Store) -> None:
             transaction.copy("name", "x", repository="no/such")
 
 
-@pytest.mark.parametrize("path", ["", "/x", "../x", "a/../b", "a//b", "./a", "a\0b", "a/", "x" * 5000, "\ud800"])
+@pytest.mark.parametrize(
+    "path", ["", "/x", "../x", "a/../b", "a//b", "./a", "a\0b", "a/", "x" * 5000, "\ud800"]
+)
 def test_paths_that_leave(store: Store, path: str) -> None:
     """Paths that mean something else than a place in the repository are refused at once."""
     with store.begin_commit("a/b") as transaction:
@@ -152,9 +154,8 @@ def test_expected_head(store: Store) -> None:
         with pytest.raises(RevisionMovedError):
             transaction.publish(expected_head=first)
         transaction.publish(expected_head=store.resolve("a/b"))
-    with store.begin_commit("a/b", revision="new") as transaction:
-        with pytest.raises(RevisionMovedError):
-            transaction.publish(expected_head=first)
+    with store.begin_commit("a/b", revision="new") as transaction, pytest.raises(RevisionMovedError):
+        transaction.publish(expected_head=first)
     assert store.read("a/b", "x") == b"3"
 
 
@@ -166,7 +167,12 @@ def test_commit_facts(store: Store) -> None:
         result = transaction.publish(facts=facts)
     (found,) = store.commits("a/b", "refs/tags/v1")
     assert (found.commit_id, result.commit_id) == ("ab" * 20, "ab" * 20)
-    assert (found.author, found.date_ms, found.title, found.message) == ("someone", 1_700_000_000_000, "Title", "rest")
+    assert (found.author, found.date_ms, found.title, found.message) == (
+        "someone",
+        1_700_000_000_000,
+        "Title",
+        "rest",
+    )
     assert (found.is_partial, found.origin) == (True, "elsewhere")
     with pytest.raises(FileEntryNotFoundError, match="partial"):
         store.read("a/b", "missing", revision="refs/tags/v1")

@@ -95,11 +95,14 @@ def test_damaged_refs(filled: Store) -> None:
 def test_a_flip_in_the_catalogue(filled: Store, kind: int) -> None:
     """A commit, tree or file record that changed in the catalogue is found, and a rebuild heals it."""
     with filled.catalog.write() as connection:
-        rows = connection.execute(text("SELECT id, payload FROM object WHERE kind = :kind"), {"kind": kind}).all()
+        rows = connection.execute(
+            text("SELECT id, payload FROM object WHERE kind = :kind"), {"kind": kind}
+        ).all()
         payload = bytearray(rows[0].payload)
         payload[-1] ^= 1
         connection.execute(
-            text("UPDATE object SET payload = :payload WHERE id = :id"), {"id": rows[0].id, "payload": bytes(payload)}
+            text("UPDATE object SET payload = :payload WHERE id = :id"),
+            {"id": rows[0].id, "payload": bytes(payload)},
         )
     filled.close()
     with Store.open(filled.path) as again:
