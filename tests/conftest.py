@@ -10,6 +10,6 @@ from tensorhub import Store
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
+    """Make an empty store."""
     with Store.create(tmp_path / "hub") as made:
         yield made

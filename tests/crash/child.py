@@ -1,7 +1,7 @@
 """Processes that work on a store and die at one of their write steps. Run by the crash tests.
 
-Reads lines ``["HUB", "ACTION", STEP]`` from standard input and forks a child for each, which saves the imports.
-STEP counts from 1; 0 never dies; a text such as ``"before record_places"`` is the first step of that name.
+Reads lines ``["HUB", "ACTION", STEP]`` from standard input and forks a child for each, to save imports.
+STEP counts from 1; 0 never dies; a text such as ``"before record_places"`` is the first of that name.
 Answers with the child's process id, then with its exit status, its number of steps and where it died.
 """
 

@@ -33,8 +33,12 @@ class Children:
         environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
         self._parent = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.child"],
-            cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def ask(self, hub: Path, action: str, step: int | str) -> int:
         """Start one; gives its process id."""
@@ -47,7 +51,7 @@ class Children:
         return json.loads(self._parent.stdout.readline())
 
     def wait(self) -> tuple[int, str]:
-        """Wait for the end of the one that was started; gives steps done (0 if it died), and where it died."""
+        """Wait for the end of the one that was started; gives steps done (0 if it died) and where."""
         code, text = self._answer()
         assert code in (0, -signal.SIGKILL), text
         return (0, text) if code else (int(text), text)
@@ -67,7 +71,7 @@ class Children:
 
 @pytest.fixture(scope="module")
 def children() -> Iterator[Children]:
-    """The parent of the processes that die."""
+    """Start the parent of the processes that die."""
     made = Children()
     yield made
     made.close()
@@ -82,7 +86,7 @@ def only_known_files(hub: Path) -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Path:
-    """A store with two commits of one repository, and another repository that shares content with it."""
+    """Make a store of two repositories that share content."""
     path = tmp_path / "hub"
     with Store.create(path) as store:
         put(store, "other/one", {"m.safetensors": OLD["m.safetensors"]})

@@ -74,7 +74,7 @@ def test_after_adds(store: Store) -> None:
 
 
 def test_after_gc_and_deletes(store: Store) -> None:
-    """Rewritten packs lie later than what names their content; deleted refs and repositories leave no trace."""
+    """Rewritten packs lie later than what names their content; deleted repositories leave no trace."""
     fill(store)
     put(store, "b/copy", {"m.safetensors": safetensors({"w": weights((128, 320), 1)}, {"format": "pt"})})
     store.squash("b/copy")

@@ -224,7 +224,7 @@ SHORT = settings(
     database=None,
 )
 LONG = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=_QUIET, database=None
 )
 
 TestStore = StoreMachine.TestCase

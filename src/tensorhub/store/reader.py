@@ -144,8 +144,10 @@ class BlobReader:
                     self._records.popitem(last=False)
 
     def forget(self) -> None:
-        """Drop cached records and packs, after gc may have moved them."""
+        """Drop everything cached: after gc may have moved it, and before a check of what is on disk."""
         with self._lock:
+            self._chunks.clear()
+            self._chunks_nbytes = 0
             self._records.clear()
             self._packs.clear()
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from tensorhub.errors import (
@@ -26,6 +27,7 @@ from tensorhub.errors import (
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, parse_path
 from tensorhub.schema.records import CHUNK_NBYTES, FileMode, FileRecord, TreeEntry
+from tensorhub.store.files import read_range
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import chunk_nbytes
@@ -34,6 +36,7 @@ from tensorhub.store.store import Store
 from tensorhub.store.values import RestoreResult
 
 _PREFETCH = 1024  # records read ahead: a quarter of what the reader keeps
+_MAX_LINKS = 40  # as Linux follows
 _IN_FLIGHT = 8  # chunks per thread that may wait to be hashed; bounds memory at one chunk buffer each
 
 
@@ -87,13 +90,26 @@ def restore(
             path=str(destination),
             action="Choose another folder.",
         )
+    links = {
+        entry.path: _link_text(store, snapshot.record(entry))
+        for entry in snapshot.tree.entries
+        if entry.mode is FileMode.SYMLINK
+    }
     for entry in entries:
         _check_target(root, entry, overwrite=overwrite)
+        if entry.path in links and leaves_tree(entry.path, links):
+            raise InvalidNameError(
+                f"symlink {entry.path!r}",
+                expected="a target inside the snapshot",
+                found=links[entry.path],
+                path=entry.path,
+                action="The snapshot was not made by add; get never makes links that lead outside.",
+            )
     records = {entry.path: snapshot.record(entry) for entry in entries}
     listener = progress or Quiet()
     listener.begin(f"Restoring {snapshot.repository}", sum(record.nbytes for record in records.values()))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="tensorhub-restore") as pool:
-        writer = _Restorer(store, pool, listener, workers or os.cpu_count() or 1)
+        writer = _Restorer(store, pool, listener, workers or os.cpu_count() or 1, links)
         # Symlinks last, so that no file could ever be written through one of ours.
         for entry in sorted(entries, key=lambda item: item.mode is FileMode.SYMLINK):
             _check_target(root, entry, overwrite=overwrite)
@@ -146,11 +162,61 @@ def _check_target(root: Path, entry: TreeEntry, *, overwrite: bool) -> None:
         )
 
 
+def _link_text(store: Store, record: FileRecord) -> str:
+    """Read a symlink's target."""
+    text = bytearray(record.nbytes)
+    read_range(FileMap(record.segments), store.reader, 0, memoryview(text))
+    return os.fsdecode(bytes(text))
+
+
+def leaves_tree(path: str, links: Mapping[str, str]) -> bool:
+    """Say whether a symlink of a snapshot leads out of it, other links of the snapshot followed.
+
+    Parameters
+    ----------
+    path
+        Path of the symlink.
+    links
+        Path -> target of every symlink of the snapshot.
+    """
+    if links[path].startswith("/"):
+        return True
+    at, waiting, hops = path.split("/")[:-1], deque([links[path]]), 0
+    while waiting:
+        part, _, rest = waiting.popleft().partition("/")
+        if rest:
+            waiting.appendleft(rest.lstrip("/"))
+        if part == "..":
+            if not at:
+                return True
+            at.pop()
+        elif part not in ("", "."):
+            at.append(part)
+            target = links.get("/".join(at))
+            if target is not None:
+                hops += 1
+                if target.startswith("/"):
+                    return True
+                if hops > _MAX_LINKS:
+                    return False  # a circle leads nowhere
+                at.pop()
+                waiting.appendleft(target)
+    return False
+
+
 class _Restorer:
     """Writes files of one restore."""
 
-    def __init__(self, store: Store, pool: ThreadPoolExecutor, progress: Progress, workers: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pool: ThreadPoolExecutor,
+        progress: Progress,
+        workers: int,
+        links: Mapping[str, str],
+    ) -> None:
         self._store = store
+        self._links = links
         self._pool = pool
         self._progress = progress
         self._limit = _IN_FLIGHT * workers
@@ -162,36 +228,17 @@ class _Restorer:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if entry.mode is FileMode.SYMLINK:
-                self._restore_link(temporary, entry, record)
+                temporary.symlink_to(self._links[entry.path])
             else:
                 self._restore_file(temporary, record, entry.mode)
             temporary.replace(target)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise from_os_error(error, f"writing {target}") from error
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-    def _restore_link(self, temporary: Path, entry: TreeEntry, record: FileRecord) -> None:
-        text = bytearray(record.nbytes)
-        offset = 0
-        for segment in record.segments:
-            self._store.reader.read_into(
-                segment.digest, 0, memoryview(text)[offset : offset + segment.nbytes]
-            )
-            offset += segment.nbytes
-        link = os.fsdecode(bytes(text))
-        inside = os.path.normpath(os.path.join(os.path.dirname(entry.path), link))  # noqa: PTH118, PTH120
-        if link.startswith("/") or inside == ".." or inside.startswith("../"):
-            raise InvalidNameError(
-                f"symlink {entry.path!r}",
-                expected="a target inside the snapshot",
-                found=link,
-                path=entry.path,
-                action="The snapshot was not made by add; get never makes links that lead outside.",
-            )
-        temporary.symlink_to(link)
 
     def _restore_file(self, temporary: Path, record: FileRecord, mode: FileMode) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -183,13 +183,15 @@ class Snapshots:
     def _resolve_commit_id(
         self, repository: RepositoryId, refs: dict[RefName, CommitReference], revision: str
     ) -> CommitReference:
-        matches: dict[Digest, CommitReference] = {}
+        matches: dict[str, CommitReference] = {}  # by id; of several imports of one commit a whole one
         is_hex = all(character in "0123456789abcdef" for character in revision)
         if is_hex and _MIN_PREFIX <= len(revision) <= 40:
             for reference in self.walk(refs.values()):
                 if reference.commit_id.startswith(revision):
-                    matches[reference.digest] = reference
-                    if len(revision) == 40:
+                    is_partial = self.commit(reference.digest).is_partial
+                    if not is_partial or reference.commit_id not in matches:
+                        matches[reference.commit_id] = reference
+                    if len(revision) == 40 and not is_partial:
                         return reference
         if len(matches) == 1:
             return next(iter(matches.values()))

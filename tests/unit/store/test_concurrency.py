@@ -32,7 +32,8 @@ sys.stdin.readline()
 for turn in range(3):
     with Store.open(hub) as store:
         try:
-            put(store, name, {"m.safetensors": safetensors({"w": tuned(weights((128, 320), 1), seed + turn)})})
+            near = tuned(weights((128, 320), 1), seed + turn)
+            put(store, name, {"m.safetensors": safetensors({"w": near})})
         except RevisionMovedError:
             print("moved")
         else:
@@ -45,10 +46,13 @@ def writers(store: Store, names: list[str]) -> list[list[str]]:
     started = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(store.path), name, str(10 * number)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for number, name in enumerate(names, 1)
-    ]  # fmt: skip
+    ]
     time.sleep(1.0)
     for process in started:
         assert process.stdin
