@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text, update
 
 from tensorhub.errors import FormatError
 from tensorhub.lineage.sketch import parse_sketch, sketch_geometry
@@ -148,11 +148,15 @@ def _leaning(connection: Connection, table: PackTable, blob_ids: dict[bytes, int
 
 
 def _generations(connection: Connection, blob_ids: list[int]) -> dict[int, int]:
-    """Give the generation of each blob that has a record already."""
+    """Give the generation of each blob that has a record already; one whose base is lost counts as none."""
     found: dict[int, int] = {}
+    base = schema.blob.alias()
+    is_lost = exists().where(
+        schema.source.c.blob == schema.blob.c.id, base.c.id == schema.source.c.base, base.c.pack.is_(None)
+    )
     for start in range(0, len(blob_ids), 500):
         query = select(schema.blob.c.id, schema.blob.c.generation).where(
-            schema.blob.c.id.in_(blob_ids[start : start + 500]), schema.blob.c.pack.is_not(None)
+            schema.blob.c.id.in_(blob_ids[start : start + 500]), schema.blob.c.pack.is_not(None), ~is_lost
         )
         found.update({row[0]: row[1] for row in connection.execute(query)})
     return found

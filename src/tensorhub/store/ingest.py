@@ -37,7 +37,15 @@ from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseChoice, BaseSearch
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import index_pack
-from tensorhub.store.digesting import KEEP_NBYTES, STAGES, Digested, digest_segment, lap, scratch
+from tensorhub.store.digesting import (
+    KEEP_NBYTES,
+    STAGES,
+    Digested,
+    digest_segment,
+    is_near_copy,
+    lap,
+    scratch,
+)
 from tensorhub.store.hashing import checksum
 from tensorhub.store.layout import Layout, Settings
 from tensorhub.store.leases import Lease
@@ -234,6 +242,7 @@ class Ingest:
             self._progress.advance(job.segment.nbytes)
             job.deliver(digested.digest)
             return
+        self._finish_near_copies(job, digested)
         started = time.perf_counter()
         job.choice = self._search.choose(
             digested.digest,
@@ -248,6 +257,15 @@ class Ingest:
             self._coding.append((job, self._pool.submit(self._code_chunk, job, index)))
             while len(self._coding) > self._max_coding:
                 self._collect()
+
+    def _finish_near_copies(self, job: _Job, digested: Digested) -> None:
+        """Wait for tensors in flight that this one resembles, so that they can be its base."""
+        for other in list(self._in_flight.values()):
+            if other.digested is None or other.segment.nbytes != job.segment.nbytes:
+                continue
+            if is_near_copy(digested, other.digested, job.element_width):
+                while other.digested is not None:
+                    self._collect()
 
     def _code_chunk(self, job: _Job, index: int) -> _Coded:
         """Read, code, read back and compare one chunk; runs in a worker."""

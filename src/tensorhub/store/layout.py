@@ -123,8 +123,23 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a small file as a whole: sibling temp file, fsync, rename, fsync of the folder."""
+def write_durably(path: Path, data: bytes, *, is_new: bool = False) -> None:
+    """Write a small file as a whole: sibling temp file, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    path, data
+        Where and what.
+    is_new
+        Another process that writes the same file must not be overwritten.
+
+    Raises
+    ------
+    AlreadyExistsError
+        ``is_new``, and the file is there.
+    BackendError
+        The disk is full, read-only, and the like; the old file is as it was.
+    """
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,11 +147,23 @@ def write_durably(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if is_new:
+            path.hardlink_to(temporary)  # fails where the name is taken, as rename does not
+            temporary.unlink()
+        else:
+            temporary.replace(path)
         fsync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if is_new and isinstance(error, FileExistsError):
+            raise AlreadyExistsError(
+                f"file {path}",
+                expected="none yet",
+                found="one that another process made just now",
+                path=str(path),
+                action="Use it as it is.",
+            ) from error
         raise from_os_error(error, f"writing {path}") from error
 
 
@@ -187,7 +214,7 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     if settings.key is not None:
         document["digest_key"] = settings.key.hex()
     document["checksum"] = _settings_checksum(document)
-    write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode())
+    write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode(), is_new=True)
     return layout, settings
 
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from tensorhub.errors import InvalidRecordError, TensorHubError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
+from tensorhub.schema.facts import Fact, FactKind, parse_fact
 from tensorhub.schema.records import (
     BlobRecord,
     ChunkRecord,
     Commit,
     CommitReference,
-    Fact,
-    FactKind,
     FileMode,
     FileRecord,
     SourceRange,
@@ -29,7 +28,6 @@ from tensorhub.schema.records import (
     chunk_count,
     parse_blob_record,
     parse_commit,
-    parse_fact,
     parse_file_record,
     parse_tree,
 )

@@ -63,9 +63,9 @@ def test_a_delta_without_base_gives_way(store: Store) -> None:
     """A record whose base is in no pack is replaced by any that can be decoded."""
     index(store, 200, record(2, base=1))
     assert store.catalog.blob(digest(2)) is not None
-    assert not store.catalog.can_decode(digest(2))
+    assert not store.catalog.holding(digest(2))[0]
     index(store, 201, record(2))
-    assert store.catalog.can_decode(digest(2))
+    assert store.catalog.holding(digest(2))[0]
     assert not store.catalog.blob_record(digest(2)).source_digests()
     index(store, 202, replace(record(2, base=1), generation=0))
-    assert store.catalog.can_decode(digest(2))
+    assert store.catalog.holding(digest(2))[0]

@@ -8,7 +8,7 @@ import pytest
 
 from tensorhub import Store, add_hf_cache, rebuild_catalog, verify
 from tensorhub.errors import FileEntryNotFoundError, NotFoundError
-from tensorhub.schema.records import FactKind
+from tensorhub.schema.facts import FactKind
 
 from ...weights import assert_sound, noise, read_all, safetensors, tuned, weights
 

@@ -11,9 +11,9 @@ from tensorhub.formats.source import MemorySource
 from tensorhub.lineage.sketch import sketch_of
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
-from tensorhub.store import ingest
+from tensorhub.store import digesting, ingest
+from tensorhub.store.digesting import digest_segment
 from tensorhub.store.hashing import Hasher, checksum
-from tensorhub.store.ingest import digest_segment
 
 from ...weights import assert_sound, noise, put, read_all, safetensors, weights, whole
 
@@ -23,7 +23,7 @@ BASE = weights((700, 1024), 1)
 @pytest.mark.parametrize("keep", [0, 1 << 30])
 def test_one_pass(monkeypatch: pytest.MonkeyPatch, keep: int) -> None:
     """Digest, checksums and sketch are those of the plain functions, kept in memory or not."""
-    monkeypatch.setattr(ingest, "KEEP_NBYTES", keep)
+    monkeypatch.setattr(digesting, "KEEP_NBYTES", keep)
     data = b"head" + BASE.tobytes()
     spec = TensorSpec("w", DType.BF16, BASE.shape)
     found = digest_segment(Hasher(), MemorySource(data), ParsedSegment(4, BASE.nbytes, spec), 100_000)
@@ -79,7 +79,7 @@ def test_small_windows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for almost nothing in flight the same content goes in."""
     monkeypatch.setattr(ingest, "WINDOW_NBYTES", 1)
     monkeypatch.setattr(ingest, "WINDOW_JOBS", 1)
-    monkeypatch.setattr(ingest, "KEEP_NBYTES", 1000)
+    monkeypatch.setattr(digesting, "KEEP_NBYTES", 1000)
     files = {"m.safetensors": safetensors({str(n): weights((30, 40), n) for n in range(30)} | {"w": BASE})}
     put(store, "a/b", files)
     assert read_all(store, "a/b") == files

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorhub import Store, lineage, similar
+from tensorhub import Store, similar, trace_lineage
 from tensorhub.errors import TensorNotFoundError, UsageError
 
 from ...weights import put, safetensors, tuned, weights
@@ -25,7 +25,7 @@ def family(store: Store) -> Store:
 
 def test_edges(family: Store) -> None:
     """A child leans on its base's repository, shares with it, and would cost more without it."""
-    report = lineage(family, "me/child")
+    report = trace_lineage(family, "me/child")
     (edge,) = report.edges
     assert edge.repository == "org/base"
     assert (edge.identical_tensors, edge.identical_nbytes) == (1, OTHER.nbytes)
@@ -36,11 +36,11 @@ def test_edges(family: Store) -> None:
 
 def test_dependents(family: Store) -> None:
     """The base knows who leans on it; who is alone leans on nobody."""
-    report = lineage(family, "org/base")
+    report = trace_lineage(family, "org/base")
     (dependent,) = report.dependents
     assert (dependent.repository, dependent.delta_tensors) == ("me/child", 1)
     assert [edge.repository for edge in report.edges] == ["me/child"]
-    alone = lineage(family, "x/alone")
+    alone = trace_lineage(family, "x/alone")
     assert (alone.edges, alone.dependents) == ((), ())
     assert alone.stored_nbytes == family.tensors("x/alone")[0].stored_nbytes
 
@@ -49,14 +49,14 @@ def test_own_bases(store: Store) -> None:
     """What leans on a tensor of its own repository is an edge to itself."""
     put(store, "a/b", {"m.safetensors": safetensors({"w": BASE})})
     put(store, "a/b", {"m.safetensors": safetensors({"w": BASE}), "n.safetensors": safetensors({"w": CHILD})})
-    (edge,) = lineage(store, "a/b").edges
+    (edge,) = trace_lineage(store, "a/b").edges
     assert (edge.repository, edge.delta_tensors) == ("a/b", 1)
 
 
 def test_deleted_repositories_are_not_named(family: Store) -> None:
     """A base whose repository is gone is still counted, but to nobody else."""
     family.delete_repository("org/base")
-    (edge,) = lineage(family, "me/child").edges
+    (edge,) = trace_lineage(family, "me/child").edges
     assert (edge.repository, edge.delta_tensors, edge.identical_tensors) == ("me/child", 1, 0)
 
 

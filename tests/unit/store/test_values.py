@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tensorhub import Store, lineage, restore, similar, stats, to_json, verify
+from tensorhub import Store, restore, similar, stats, to_json, trace_lineage, verify
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import parse_ref, parse_repository
 from tensorhub.schema.records import FileMode
@@ -19,7 +19,7 @@ def test_every_result_is_json(store: Store, tmp_path: Path) -> None:
         result,
         stats(store),
         verify(store),
-        lineage(store, "a/b"),
+        trace_lineage(store, "a/b"),
         similar(store, "a/b", "w"),
         store.repositories(),
         store.files("a/b"),
