@@ -16,6 +16,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "codecs/base.py": "tests/conformance/test_codecs.py",
     "codecs/reference.py": "tests/property/test_planes_reference.py",
     "errors.py": "tests/style/test_errors.py",
+    "schema/facts.py": "tests/hostile/test_records_fuzz.py",
     "store/salvage.py": "tests/hostile/test_repair.py",
     "store/values.py": "tests/docs/test_cli_page.py",
     "testing/codec_suite.py": "tests/conformance/test_codecs.py",
