@@ -348,6 +348,8 @@ class Snapshots:
             files = list({entry.file for entry in self.tree(tree).entries}.difference(live))
         except MissingBlobError as error:
             raise _gone("the tree") from error
+        if not self._catalog.has_object(tree):  # the line above may answer from memory
+            raise _gone("the tree")
         if len(self.file_sizes(files)) != len(files):
             raise _gone("a file record")
         with self._catalog.read() as connection:
