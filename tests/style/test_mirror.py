@@ -27,7 +27,6 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "lineage/match.py": "tests/unit/lineage/test_index.py",
     "schema/blob_record.py": "tests/unit/schema/test_records.py",
     "schema/chunk_record.py": "tests/unit/schema/test_records.py",
-    "schema/facts.py": "tests/unit/schema/test_records.py",
     "store/catalog_file.py": "tests/unit/store/test_catalog.py",
     "store/catalog_schema.py": "tests/unit/store/test_catalog_index.py",
     "store/commit_facts.py": "tests/unit/store/test_transaction.py",
@@ -35,7 +34,6 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "store/listing.py": "tests/unit/store/test_store.py",
     "store/pending_file.py": "tests/unit/store/test_transaction.py",
     "store/row_checksum.py": "tests/hostile/test_flipped_bits.py",
-    "store/salvage.py": "tests/hostile/test_repair.py",
     "store/tree_rules.py": "tests/unit/store/test_transaction.py",
 }
 # Module -> why no test file is about it.

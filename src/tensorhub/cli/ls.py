@@ -82,6 +82,8 @@ def print_repositories(repositories: Sequence[th.RepositoryInfo]) -> None:
     for item in repositories:
         name = str(parse_repository(item.repo_id, item.repo_type))
         refs = ", ".join(ref.name.removeprefix("refs/heads/") for ref in item.refs) or NOTHING
+        if item.damage is not None:
+            refs = "damaged; see tensorhub verify"
         rows.append((format_nbytes(item.nbytes), f"{item.files:,}", format_date(item.date_ms), name, refs))
     print_table(("size", "files", "date", "repository", "refs"), rows, right=(0, 1))
 

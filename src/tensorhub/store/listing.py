@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tensorhub.errors import IntegrityError
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import FileMode
 from tensorhub.store.values import CommitInfo, FileInfo, RefInfo, RepositoryInfo, TensorInfo
@@ -21,18 +22,24 @@ def list_repositories(store: Store, repo_type: RepoType | None) -> list[Reposito
     """List repositories with the size of their default revision."""
     found: list[RepositoryInfo] = []
     for repository in store.ref_store.repositories(repo_type):
-        refs = store.ref_store.list(repository)
-        default = refs.get(RefName(RefKind.HEADS, "main")) or next(iter(refs.values()), None)
-        files, nbytes, date_ms = 0, 0, None
-        if default is not None:
-            commit = store.snapshots.commit(default.digest)
-            files, _, nbytes = store.snapshots.tree_totals(commit.tree)
-            date_ms = commit.date_ms
-        infos = tuple(RefInfo(str(ref), reference.commit_id) for ref, reference in refs.items())
-        found.append(
-            RepositoryInfo(repository.repo_type.value, repository.repo_id, infos, files, nbytes, date_ms)
-        )
+        try:
+            found.append(_describe(store, repository))
+        except IntegrityError as error:  # damage in one must not hide the others
+            name = repository.repo_type.value, repository.repo_id
+            found.append(RepositoryInfo(*name, (), 0, 0, None, str(error)))
     return found
+
+
+def _describe(store: Store, repository: RepositoryId) -> RepositoryInfo:
+    refs = store.ref_store.list(repository)
+    default = refs.get(RefName(RefKind.HEADS, "main")) or next(iter(refs.values()), None)
+    files, nbytes, date_ms = 0, 0, None
+    if default is not None:
+        commit = store.snapshots.commit(default.digest)
+        files, _, nbytes = store.snapshots.tree_totals(commit.tree)
+        date_ms = commit.date_ms
+    infos = tuple(RefInfo(str(ref), reference.commit_id) for ref, reference in refs.items())
+    return RepositoryInfo(repository.repo_type.value, repository.repo_id, infos, files, nbytes, date_ms)
 
 
 def list_commits(store: Store, repository: str | RepositoryId, revision: str | None) -> list[CommitInfo]:

@@ -56,6 +56,8 @@ class RepositoryInfo:
         Of the default revision (``main``, else the first ref).
     date_ms
         Date of that revision's commit, milliseconds since 1970 UTC; None when empty.
+    damage
+        Why its refs cannot be listed; None for a sound repository.
     """
 
     repo_type: str
@@ -64,6 +66,7 @@ class RepositoryInfo:
     files: int
     nbytes: int
     date_ms: int | None
+    damage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.facts import Fact, FactKind, parse_fact
 from tensorhub.schema.records import (
+    MAX_STORED_NBYTES,
     BlobRecord,
     ChunkRecord,
     Commit,
@@ -42,7 +43,7 @@ stored_ranges = st.builds(
     StoredRange,
     st.sampled_from([None, *PACKS]),
     st.integers(0, 1 << 30).map(lambda n: 16 * n),
-    sizes,
+    st.integers(0, MAX_STORED_NBYTES),
     checksums,
 )
 chunks = st.builds(
@@ -66,24 +67,21 @@ def blobs(draw: st.DrawFn) -> BlobRecord:
     chunk_nbytes = width * draw(st.integers(1, 1000))
     parts = draw(st.lists(chunks, max_size=4))
     nbytes = max(0, len(parts) * chunk_nbytes - draw(st.integers(0, chunk_nbytes - 1))) if parts else 0
-    return BlobRecord(
-        draw(digests),
-        nbytes,
-        width,
-        chunk_nbytes,
-        draw(st.integers(0, 99)),
-        draw(sizes),
-        draw(st.none() | stored_ranges),
-        tuple(parts),
+    model = draw(stored_ranges if any(part.uses_model for part in parts) else st.none() | stored_ranges)
+    name = draw(
+        digests.filter(lambda found: all(found != run.digest for part in parts for run in part.sources))
     )
+    generation = draw(st.integers(0, 99))
+    return BlobRecord(name, nbytes, width, chunk_nbytes, generation, draw(sizes), model, tuple(parts))
 
 
-segments = st.builds(
-    Segment,
-    sizes,
+tensors = st.builds(
+    TensorSpec, st.text(), st.sampled_from(DType), st.lists(st.integers(0, 1 << 12), max_size=4).map(tuple)
+)
+segments = st.builds(Segment, sizes, digests) | st.builds(
+    lambda spec, digest: Segment(spec.nbytes, digest, spec),
+    tensors.filter(lambda spec: spec.nelems * spec.dtype.bits % 8 == 0),
     digests,
-    st.none()
-    | st.builds(TensorSpec, st.text(), st.sampled_from(DType), st.lists(sizes, max_size=4).map(tuple)),
 )
 files = st.builds(
     lambda name, parts: FileRecord(name, sum(part.nbytes for part in parts), tuple(parts)),
@@ -106,7 +104,13 @@ commits = st.builds(
     st.text(),
     st.just("") | commit_ids,
 )
-facts = st.builds(Fact, st.sampled_from(FactKind), digests, st.binary(max_size=40), st.booleans())
+facts = st.sampled_from(
+    [(FactKind.FILE_SHA256, 32), (FactKind.FILE_GIT_SHA1, 20), (FactKind.SKETCH, 40)]
+).flatmap(
+    lambda kind: st.builds(
+        Fact, st.just(kind[0]), digests, st.binary(min_size=kind[1], max_size=kind[1]), st.booleans()
+    )
+)
 
 
 def blob_bytes(record: BlobRecord) -> bytes:

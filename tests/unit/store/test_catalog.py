@@ -46,7 +46,7 @@ def test_lookups(filled: Store) -> None:
     assert filled.catalog.digests_by_id([row.blob_id, 10**6]) == {row.blob_id: child.digest}
     assert filled.catalog.holding(child.digest)[0]
     assert filled.catalog.blob(MISSING) is None
-    assert not filled.catalog.can_decode(MISSING)
+    assert not filled.catalog.holding(MISSING)[0]
     assert not filled.catalog.has_object(MISSING)
     for call in (
         lambda: filled.catalog.blob_record(MISSING),

@@ -122,3 +122,14 @@ def test_read_only(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                 again.begin_commit("a/b")
     finally:
         store.path.chmod(0o700)
+
+
+def test_damage_does_not_hide_other_repositories(store: Store) -> None:
+    """A repository whose ref is damaged is listed with what is wrong; the others as always."""
+    put(store, "a/broken", {"x": noise(100, 1)})
+    put(store, "a/fine", {"x": noise(100, 2)})
+    (store.layout.refs / "model" / "a%2Fbroken" / "heads" / "main").write_bytes(b"garbage")
+    broken, fine = store.repositories()
+    assert broken.damage is not None
+    assert "garbage" in broken.damage
+    assert (fine.damage, fine.files) == (None, 1)

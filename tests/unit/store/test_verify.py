@@ -87,7 +87,7 @@ def test_damaged_refs(filled: Store) -> None:
     """A ref that holds no ref, or points nowhere, is named; the others are checked all the same."""
     refs = filled.layout.refs / "model"
     (refs / "a%2Fbase" / "heads" / "main").write_bytes(b"garbage")
-    (refs / "a%2Fapart" / "heads" / "main").write_text(f"{'b' * 40} {'b' * 64}\n")
+    (refs / "a%2Fapart" / "heads" / "main").write_text(f"{'b' * 40} blake3:{'b' * 64}\n")
     assert sorted(damage.kind for damage in verify(filled).damages) == ["object", "ref"]
 
 
