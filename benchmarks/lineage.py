@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from benchmarks.lineage_recipe import Bytes, FamilyTensor, coded_nbytes, load_family
 from benchmarks.record import machine
+from tensorhub.codecs.plane_entropy import plane_entropy_nbytes
 from tensorhub.lineage.choice import (
     SHORTLIST_LIMIT,
     SHORTLIST_TOLERANCE,
     Trial,
     choose_base,
-    plan_trial_ranges,
+    plan_trial_pieces,
     shortlist,
 )
 from tensorhub.lineage.index import SketchIndex
@@ -94,14 +95,20 @@ def search(
     picked = shortlist(matches, predict_standalone_ratio(sketch))
     if not picked:
         return None, 0, 0.0
-    common = min(tensors[match.key].data.size for match in picked)
-    ranges = plan_trial_ranges(own.data.size, common)
+    pieces = plan_trial_pieces(own.data.size, own.element_width)
+
+    def cut(data: Bytes) -> bytearray:
+        """Give the trial pieces of a tensor, zeros past its end."""
+        joined = bytearray(sum(nbytes for _, nbytes in pieces))
+        at = 0
+        for offset, nbytes in pieces:
+            piece = data[offset : offset + nbytes].tobytes()
+            joined[at : at + len(piece)] = piece
+            at += nbytes
+        return joined
 
     def coded(base: Bytes | None) -> int:
-        return sum(
-            coded_nbytes(own.data[o : o + n], None if base is None else base[o : o + n], own.element_width)
-            for o, n in ranges
-        )
+        return plane_entropy_nbytes(cut(own.data), own.element_width, None if base is None else cut(base))
 
     trials = [Trial(match.key, coded(tensors[match.key].data)) for match in picked]
     gain = picked[0].predicted_ratio / predict_standalone_ratio(sketch)

@@ -17,17 +17,17 @@ from tensorhub.lineage.match import Match
 # lineage-calibration.json): candidates within this fraction of the best predicted size may be the best.
 SHORTLIST_TOLERANCE = 0.08
 FULL_SAMPLES = 256  # the tolerance is for so many samples; with fewer it grows as the error of a mean does
-# Trials per tensor, each a read and a coding of up to 256 KiB. On a real family 2 give 0.989 hits, 3 give
-# 0.992, 4 give 0.995, 6 give 0.998 (record lineage-hits.json, by_shortlist_limit).
+# Trials per tensor. On a real family, with trials that code everything, 2 give 0.989 hits, 3 give 0.992, 4 give
+# 0.995, 6 give 0.998 (record lineage-hits.json, by_shortlist_limit).
 SHORTLIST_LIMIT = 4
 
 MIN_SAVING = 0.02  # a delta leans on another blob (reads, repair, gc); that is not worth less than 2 %
 MIN_SAVED_NBYTES = 64  # a source reference takes about 40 bytes in the record and 8 per chunk
 
-SMALL_CANDIDATES = 16  # tensors below 64 KiB: 16 trials code as many bytes as 4 trials of 256 KiB
+SMALL_CANDIDATES = 16  # tensors below 64 KiB: all of them are compared bit by bit, the nearest few are tried
 
-TRIAL_PIECE_NBYTES = 128 << 10  # two of these per trial: 64 times the samples of a sketch, coded for real
-_TRIAL_ALIGNMENT = 64  # a multiple of every element width
+# Two pieces of 32 KiB hold 128 times the samples of a sketch: candidates 1 % apart are told apart.
+TRIAL_PIECE_NBYTES = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,27 +165,24 @@ def order_small_candidates(
     return ordered[:limit]
 
 
-def plan_trial_ranges(nbytes: int, common_nbytes: int) -> list[tuple[int, int]]:
-    """Say which bytes of a tensor a trial codes.
+def plan_trial_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
+    """Say which runs of a tensor a trial compares: all of a small one, else one in each half.
 
     Parameters
     ----------
     nbytes
         Size of the tensor.
-    common_nbytes
-        How much of it the shortest candidate reaches; trials stay below, so that they compare alike.
+    element_width
+        Bytes per element.
 
     Returns
     -------
     list of (offset, nbytes)
-        The whole tensor where it has at most two pieces' size, else two pieces, at one and three quarters of
-        the common part; offsets are multiples of 64.
+        Offsets and lengths are multiples of the element width, but for the whole tensor.
     """
-    whole = 2 * TRIAL_PIECE_NBYTES
-    if nbytes <= whole:
-        return [(0, nbytes)] if nbytes else []
-    common_nbytes = max(whole, min(nbytes, common_nbytes))
-    slack = common_nbytes - whole
-    first = slack // 4 // _TRIAL_ALIGNMENT * _TRIAL_ALIGNMENT
-    second = TRIAL_PIECE_NBYTES + slack * 3 // 4 // _TRIAL_ALIGNMENT * _TRIAL_ALIGNMENT
-    return [(first, TRIAL_PIECE_NBYTES), (second, TRIAL_PIECE_NBYTES)]
+    if nbytes <= 2 * TRIAL_PIECE_NBYTES:
+        return [(0, nbytes)]
+    length = TRIAL_PIECE_NBYTES // element_width * element_width
+    slack = nbytes - 2 * length
+    starts = [slack // 4, length + slack * 3 // 4]
+    return [(start // element_width * element_width, length) for start in starts]

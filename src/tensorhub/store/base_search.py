@@ -20,6 +20,7 @@ from tensorhub.lineage.choice import (
     Trial,
     choose_base,
     order_small_candidates,
+    plan_trial_pieces,
     shortlist,
 )
 from tensorhub.lineage.index import SketchIndex
@@ -34,8 +35,6 @@ PIECE_NBYTES = (
     64 << 10
 )  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
 MAX_PIECES = 4
-# Two pieces of 32 KiB hold 128 times the samples of a sketch: candidates 1 % apart are told apart.
-PIECE_NBYTES = 32 << 10
 SMALL_TRIALS = 3  # candidates among small tensors that are tried, after all were compared bit by bit
 SMALL_NBYTES = 64 << 10  # below this there is no sketch
 MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
@@ -117,7 +116,7 @@ class BaseSearch:
         if segment.tensor is None or segment.nbytes < MIN_NBYTES:
             return BaseChoice(None, 0, segment.nbytes, segment.nbytes)
         width = segment.tensor.dtype.element_width
-        pieces = plan_pieces(segment.nbytes, width)
+        pieces = plan_trial_pieces(segment.nbytes, width)
         target = _join([read(offset, nbytes) for offset, nbytes in pieces])
         standalone = min(len(target), plane_entropy_nbytes(target, width, None))
         scale = segment.nbytes / len(target)
@@ -200,22 +199,6 @@ class BaseSearch:
                     return None  # a damaged base must not be leaned on; verify will name it
             at += length
         return prediction
-
-
-def plan_pieces(nbytes: int, element_width: int) -> list[tuple[int, int]]:
-    """Choose which runs of a tensor a trial compares: all of a small one, else one in each half.
-
-    Returns
-    -------
-    list of (offset, nbytes)
-        Offsets and lengths are multiples of the element width, but for the whole tensor.
-    """
-    if nbytes <= 2 * PIECE_NBYTES:
-        return [(0, nbytes)]
-    length = PIECE_NBYTES // element_width * element_width
-    slack = nbytes - 2 * length
-    starts = [slack // 4, length + slack * 3 // 4]
-    return [(start // element_width * element_width, length) for start in starts]
 
 
 def _join(pieces: list[memoryview]) -> memoryview:

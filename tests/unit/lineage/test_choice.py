@@ -8,11 +8,12 @@ import pytest
 
 from tensorhub.lineage.choice import (
     MIN_SAVED_NBYTES,
+    TRIAL_PIECE_NBYTES,
     SmallCandidate,
     Trial,
     choose_base,
     order_small_candidates,
-    plan_trial_ranges,
+    plan_trial_pieces,
     shortlist,
 )
 from tensorhub.lineage.match import Match
@@ -95,15 +96,16 @@ def test_small_candidates_by_name_hint_and_age():
     assert len(order_small_candidates([SmallCandidate(key) for key in range(99)])) == 16
 
 
-@pytest.mark.parametrize("nbytes", [0, 2, 65_536, 262_144, 262_146, 300_000, 1 << 20, 3 << 30])
-@pytest.mark.parametrize("common", [0, 100_000, 500_000, 4 << 30])
-def test_trial_ranges_lie_inside_and_do_not_overlap(nbytes, common):
-    ranges = plan_trial_ranges(nbytes, common)
+@pytest.mark.parametrize("nelems", [1, 8, 4096, 8192, 8193, 16_384, 16_385, 1 << 20, 3 << 30])
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_trial_pieces_lie_inside_and_do_not_overlap(nelems, width):
+    nbytes = nelems * width
+    pieces = plan_trial_pieces(nbytes, width)
+    assert sum(length for _, length in pieces) == min(nbytes, 2 * TRIAL_PIECE_NBYTES)
     end = 0
-    for offset, length in ranges:
+    for offset, length in pieces:
         assert offset >= end
-        assert offset % 64 == 0
+        assert offset % width == 0
         assert length > 0
         end = offset + length
-    assert end <= max(min(nbytes, common), min(nbytes, 262_144))
-    assert sum(length for _, length in ranges) == min(nbytes, 262_144)
+    assert end <= nbytes

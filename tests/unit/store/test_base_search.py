@@ -1,30 +1,12 @@
 """Bases are found by content, and only sound and self-contained ones."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tensorhub import Store
-from tensorhub.store.base_search import PIECE_NBYTES, plan_pieces
 
 from ...weights import assert_sound, max_depth, put, safetensors, tuned, weights
 
 BASE = weights((128, 320), 1)
-
-
-@given(st.integers(1, 1 << 33), st.sampled_from([1, 2, 4, 8]))
-def test_pieces(nelems: int, width: int) -> None:
-    """Trial pieces lie in the tensor, on elements, and do not overlap."""
-    nbytes = nelems * width
-    pieces = plan_pieces(nbytes, width)
-    assert 1 <= len(pieces) <= 2
-    assert all(offset % width == 0 for offset, _ in pieces)
-    end = 0
-    for offset, length in pieces:
-        assert offset >= end
-        assert 0 < length <= (2 * PIECE_NBYTES if len(pieces) == 1 else PIECE_NBYTES)
-        end = offset + length
-    assert end <= nbytes
 
 
 def coding(store: Store, name: str) -> dict[str, str]:
