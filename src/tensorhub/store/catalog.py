@@ -93,8 +93,7 @@ class Catalog(CatalogFile):
 
     def blob(self, digest: Digest) -> BlobRow | None:
         """Look a blob up; None where the store does not hold it."""
-        with self.point() as connection:
-            row = connection.exec_driver_sql(_BLOB, (digest.value,)).first()
+        row = next(iter(self.ask(_BLOB, (digest.value,))), None)
         return None if row is None else BlobRow(row[0], digest, *row[1:])
 
     def holding(self, digest: Digest) -> tuple[bool, int]:
@@ -102,8 +101,7 @@ class Catalog(CatalogFile):
 
         A blob is not held where its packs are lost or set aside, or where a base that it leans on is not.
         """
-        with self.point() as connection:
-            row = connection.exec_driver_sql(_HOLDING, (digest.value,)).first()
+        row = next(iter(self.ask(_HOLDING, (digest.value,))), None)
         if row is None:
             return False, 0
         return bool(row[0]), 0 if row[1] is None else row[1] + 1
@@ -135,8 +133,7 @@ class Catalog(CatalogFile):
         MissingBlobError
             The store does not hold the blob.
         """
-        with self.point() as connection:
-            row = connection.exec_driver_sql(_RECORD, (digest.value,)).first()
+        row = next(iter(self.ask(_RECORD, (digest.value,))), None)
         if row is None:
             self.check_whole()
             raise MissingBlobError(
@@ -176,8 +173,7 @@ class Catalog(CatalogFile):
         MissingBlobError
             The store does not hold it.
         """
-        with self.point() as connection:
-            row = connection.exec_driver_sql(_OBJECT, (digest.value, int(kind))).first()
+        row = next(iter(self.ask(_OBJECT, (digest.value, int(kind)))), None)
         if row is None:
             self.check_whole()
             raise MissingBlobError(
@@ -191,9 +187,7 @@ class Catalog(CatalogFile):
 
     def has_object(self, digest: Digest) -> bool:
         """Say whether a commit, tree or file record is in the store."""
-        with self.read() as connection:
-            query = select(schema.stored_object.c.id).where(schema.stored_object.c.digest == digest.value)
-            return connection.execute(query).first() is not None
+        return bool(self.ask("SELECT 1 FROM object WHERE digest = ?", (digest.value,)))
 
     def bases(self, blob_ids: Iterable[int]) -> dict[int, Digest]:
         """Give the first base of each blob that has one."""
@@ -222,8 +216,7 @@ class Catalog(CatalogFile):
 
     def digest_of(self, blob_id: int) -> Digest | None:
         """Translate one row id to a digest."""
-        with self.point() as connection:
-            row = connection.exec_driver_sql(_DIGEST, (blob_id,)).first()
+        row = next(iter(self.ask(_DIGEST, (blob_id,))), None)
         return None if row is None else Digest(row[0])
 
     def digests_by_id(self, blob_ids: Iterable[int]) -> dict[int, Digest]:
@@ -260,8 +253,7 @@ class Catalog(CatalogFile):
     ) -> list[tuple[int, Digest]]:
         """List self-contained small tensors of one shape, newest first."""
         parameters = (element_width, row_nelems, nrows, limit)
-        with self.point() as connection:
-            return [(row[0], Digest(row[1])) for row in connection.exec_driver_sql(_SMALL, parameters)]
+        return [(row[0], Digest(row[1])) for row in self.ask(_SMALL, parameters)]
 
     # -- changing -----------------------------------------------------------------------------------------
 
