@@ -144,15 +144,17 @@ class CommitTransaction:
             if isinstance(source, Path)
             else (MemorySource(source, path) if isinstance(source, bytes) else source)
         )
-        if mode is FileMode.SYMLINK:
-            segments: tuple[ParsedSegment, ...] = (ParsedSegment(0, opened.nbytes),) if opened.nbytes else ()
-            format_name = "bytes"
-        else:
-            parsed = parse_file(path, opened)
-            segments, format_name = parsed.segments, parsed.format_name
-            for text in parsed.notices:
-                self._notices.append(f"{path}: {text}")
-        pending = PendingFile(format_name, segments, opened)
+        segments: tuple[ParsedSegment, ...] = (ParsedSegment(0, opened.nbytes),) if opened.nbytes else ()
+        pending = PendingFile("bytes", segments, opened)
+        if mode is not FileMode.SYMLINK:
+            try:
+                parsed = parse_file(path, opened)
+            except BaseException:
+                pending.release()
+                raise
+            segments = parsed.segments
+            pending = PendingFile(parsed.format_name, segments, opened)
+            self._notices += [f"{path}: {text}" for text in parsed.notices]
         if not segments:
             pending.release()
         self._files[path] = (mode, pending)
