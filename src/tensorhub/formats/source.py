@@ -57,11 +57,13 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
+        self._descriptor = -1
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            self._nbytes = os.fstat(self._descriptor).st_size
+            status = os.fstat(self._descriptor)
         except OSError as error:
             raise from_os_error(error, f"reading {path}") from error
+        self._nbytes, self._modified_ns = status.st_size, status.st_mtime_ns
 
     @property
     def nbytes(self) -> int:
@@ -87,9 +89,32 @@ class FileSource:
                 )
             filled += got
 
+    def check_unchanged(self) -> None:
+        """Make sure that the file is still the one that was opened: its size and time of change.
+
+        Raises
+        ------
+        SourceChangedError
+            Somebody wrote to it meanwhile.
+        """
+        try:
+            status = os.fstat(self._descriptor)
+        except OSError as error:
+            raise from_os_error(error, f"reading {self.name}") from error
+        if (status.st_size, status.st_mtime_ns) != (self._nbytes, self._modified_ns):
+            raise SourceChangedError(
+                self.name,
+                expected=f"the {self._nbytes} bytes that were there when it was opened",
+                found=f"{status.st_size} bytes, written to since",
+                path=self.name,
+                action="Add the file again when nothing writes to it.",
+            )
+
     def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self._descriptor)
+        """Give the descriptor back; once is enough."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def __enter__(self) -> FileSource:
         return self

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tensorhub.errors import InvalidNameError, UsageError
+from tensorhub.errors import UsageError
 from tensorhub.formats.folder import FolderEntry, scan_folder
 from tensorhub.formats.model_card import read_base_models
 from tensorhub.formats.source import FileSource
@@ -114,14 +114,12 @@ def add_files(
             action="Put them into a folder that has the paths you want, and add the folder.",
         )
     for name in names:
-        try:
-            parse_path(name)
-        except InvalidNameError:
-            raise
+        parse_path(name)
     entries = [file_entry(path) for path in files]
     listener = progress or Quiet()
     listener.begin(f"Adding {len(entries)} files", sum(entry.nbytes for entry in entries))
     with store.begin_commit(repository, revision=revision, progress=listener, workers=workers) as transaction:
+        transaction.check_names(names)
         hint_from_card(transaction, entries)
         for entry in entries:
             put_entry(transaction, entry)

@@ -189,7 +189,10 @@ class BaseSearch:
         """Read a base where the trial pieces lie, zeros past its end; None where it cannot be read."""
         prediction = bytearray(nbytes)
         view, at = memoryview(prediction), 0
-        base_nbytes = self._base_nbytes(base)
+        try:
+            base_nbytes = self._base_nbytes(base)
+        except IntegrityError:
+            return None
         for offset, length in pieces:
             available = min(length, base_nbytes - offset)
             if available > 0:

@@ -125,6 +125,13 @@ class Catalog(CatalogFile):
                     found[Digest(row[1])] = BlobRow(row[0], Digest(row[1]), *row[2:])
         return found
 
+    def _find(self, statement: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Answer a look-up whose row should be there; looks again after catching up with the disk."""
+        found = self.ask(statement, parameters)
+        if not found and self.catch_up():
+            found = self.ask(statement, parameters)
+        return found[0] if found else None
+
     def blob_record(self, digest: Digest) -> BlobRecord:
         """Read a blob's record, every stored range with its pack's id.
 
@@ -133,7 +140,7 @@ class Catalog(CatalogFile):
         MissingBlobError
             The store does not hold the blob.
         """
-        row = next(iter(self.ask(_RECORD, (digest.value,))), None)
+        row = self._find(_RECORD, (digest.value,))
         if row is None:
             self.check_whole()
             raise MissingBlobError(
@@ -173,7 +180,7 @@ class Catalog(CatalogFile):
         MissingBlobError
             The store does not hold it.
         """
-        row = next(iter(self.ask(_OBJECT, (digest.value, int(kind)))), None)
+        row = self._find(_OBJECT, (digest.value, int(kind)))
         if row is None:
             self.check_whole()
             raise MissingBlobError(

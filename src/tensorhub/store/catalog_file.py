@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,36 @@ class CatalogFile:
         event.listen(self._engine, "begin", _begin)
         self._is_whole = False  # known to be: by a full check since this was opened
         self._idle: list[Connection] = []  # lent one at a time; as many as threads ever asked at once
+        self.index_news: Callable[[], bool] = lambda: False
         with self._translated():
             self._open()
+        self._identity = self._file_identity()
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def catch_up(self) -> bool:
+        """Take notice of what changed on disk behind this catalogue's back.
+
+        A file that was built anew is opened in the place of the old one, and packs that it does not know are
+        indexed (``index_news``, set by ``sync``).
+
+        Returns
+        -------
+        bool
+            Whether there was anything; a look-up that found nothing is worth a second try then.
+        """
+        identity = self._file_identity()
+        is_replaced = identity is not None and identity != self._identity
+        if is_replaced:
+            self.close()
+            self._is_whole = False
+            self._identity = identity
+        return self.index_news() or is_replaced
 
     def _open(self) -> None:
         with self._engine.connect() as connection:

@@ -43,3 +43,8 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"  # a container's user may have no name
+
+
+def storable_text(text: str) -> str:
+    """Give text that UTF-8 can hold; bytes of names that are not UTF-8 are written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,15 +13,16 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from tensorhub._native import xor_popcount
-from tensorhub.codecs.base import CodecContext, CodedChunk
+from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk
 from tensorhub.codecs.base_predictor import BasePredictor
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
-from tensorhub.errors import InvariantError, SourceChangedError
+from tensorhub.errors import IntegrityError, InvariantError, SourceChangedError
 from tensorhub.formats.source import ByteSource
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.facts import Fact, FactKind
@@ -154,7 +155,19 @@ class Ingest:
         self._writer: PackWriter | None = None
         self._token = Digest(bytes(DIGEST_NBYTES))
         self._sealed: dict[Digest, Digest] = {}
+        self._failure: BaseException | None = None
         self.totals = IngestTotals()
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        """Let nothing go on after a failure: the pipeline may have lost a segment in it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            raise
 
     # -- feeding ----------------------------------------------------------------------------------------------
 
@@ -170,26 +183,30 @@ class Ingest:
         deliver
             Called in this thread, once, with the segment's digest.
         """
-        self.totals.added_nbytes += segment.nbytes
-        if not segment.nbytes:
-            deliver(self._hasher.digest(b""))
-            return
-        job = _Job(source, segment, deliver)
-        job.future = self._pool.submit(digest_segment, self._hasher, source, segment, job.chunk_nbytes)
-        self._digesting.append(job)
-        self._digesting_nbytes += job.window_nbytes
-        while self._digesting_nbytes > WINDOW_NBYTES or len(self._digesting) > WINDOW_JOBS:
-            self._advance()
+        with self._unbroken():
+            self.totals.added_nbytes += segment.nbytes
+            if not segment.nbytes:
+                deliver(self._hasher.digest(b""))
+                return
+            job = _Job(source, segment, deliver)
+            job.future = self._pool.submit(digest_segment, self._hasher, source, segment, job.chunk_nbytes)
+            self._digesting.append(job)
+            self._digesting_nbytes += job.window_nbytes
+            while self._digesting_nbytes > WINDOW_NBYTES or len(self._digesting) > WINDOW_JOBS:
+                self._advance()
 
     def drain(self) -> None:
         """Work off everything submitted."""
-        while self._digesting:
-            self._advance()
-        while self._coding:
-            self._collect()
+        with self._unbroken():
+            while self._digesting:
+                self._advance()
+            while self._coding:
+                self._collect()
 
     def writer(self) -> PackWriter:
         """Give the pack that is being written, for objects and facts."""
+        if self._failure is not None:
+            raise self._failure
         if self._writer is None:
             path = self._lease.temporary_pack()
             self._writer = PackWriter(self._layout, self._settings.store_id, self._hasher, path)
@@ -201,11 +218,14 @@ class Ingest:
         """Seal and index the pack that is being written, if there is one."""
         if self._writer is None:
             return
+        if self._failure is not None:
+            raise self._failure
         writer, self._writer = self._writer, None
         sealed_at_ns = max(time.time_ns(), self._catalog.last_sealed_at_ns() + 1)
         try:
             pack, nbytes = writer.seal(sealed_at_ns)
-        except BaseException:
+        except BaseException as error:
+            self._failure = error
             writer.discard()
             raise
         self._sealed[self._token] = pack
@@ -278,16 +298,7 @@ class Ingest:
         nbytes = min(job.chunk_nbytes, job.segment.nbytes - offset)
         raw = _read_chunk(job, digested, index, offset, nbytes)
         at = lap(times, "read", at)
-        prediction, source = None, None
-        if choice.base is not None and offset < choice.base_nbytes:
-            source = SourceRange(choice.base, offset, min(nbytes, choice.base_nbytes - offset))
-            base = (
-                bytearray(source.nbytes)
-                if source.nbytes < nbytes
-                else memoryview(_base_buffer(nbytes))[:nbytes]
-            )
-            self._reader.read_into(source.digest, source.offset, base, depth=1)
-            prediction = BasePredictor().predict([base], nbytes, BasePredictor.version, b"")
+        prediction, source = self._predict(choice, offset, nbytes)
         coded, used_prediction = encode_smallest(raw, job.element_width, prediction)
         coded_checksum = checksum(coded.data)
         at = lap(times, "code", at)
@@ -303,6 +314,21 @@ class Ingest:
             )
         lap(times, "read_back", at)
         return _Coded(coded, coded_checksum, source if used_prediction else None, times)
+
+    def _predict(
+        self, choice: BaseChoice, offset: int, nbytes: int
+    ) -> tuple[Buffer | None, SourceRange | None]:
+        """Read what a chunk is coded against; nothing where there is no base, or it turns out to be damaged."""
+        if choice.base is None or offset >= choice.base_nbytes:
+            return None, None
+        source = SourceRange(choice.base, offset, min(nbytes, choice.base_nbytes - offset))
+        is_whole = source.nbytes == nbytes
+        base = memoryview(_base_buffer(nbytes))[:nbytes] if is_whole else memoryview(bytearray(source.nbytes))
+        try:
+            self._reader.read_into(source.digest, source.offset, base, depth=1)
+        except IntegrityError:
+            return None, None  # old damage must not keep sound files out; verify names it
+        return BasePredictor().predict([base], nbytes, BasePredictor.version, b""), source
 
     def _collect(self) -> None:
         """Take the oldest coded chunk and append it to the pack."""

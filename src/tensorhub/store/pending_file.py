@@ -1,57 +1,86 @@
 """A file whose segments are on their way into the store.
 
-Duty: collect the digests of a file's segments as they are delivered; close its source after the last.
-Not its duty: coding them (``ingest``).
+Duty: collect the digests of a file's segments as they are delivered; after the last, make sure that the source
+did not change, and close it if it was opened here. Not its duty: coding segments (``ingest``).
+Invariants: a record is made only of a file whose every segment was delivered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from tensorhub.errors import InvariantError
 from tensorhub.formats.source import ByteSource, FileSource
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import (
-    FileRecord,
-)
+from tensorhub.schema.records import FileRecord
 from tensorhub.schema.tensor import ParsedSegment, Segment
-
-if TYPE_CHECKING:
-    pass
 
 
 class PendingFile:
-    """A file whose segments are on their way."""
+    """A file whose segments are on their way.
 
-    def __init__(self, format_name: str, segments: tuple[ParsedSegment, ...], source: ByteSource) -> None:
+    Parameters
+    ----------
+    format_name, segments
+        How the file was cut.
+    source
+        Where its bytes are.
+    is_own
+        The source was opened for this file, and is closed after the last segment.
+    """
+
+    def __init__(
+        self, format_name: str, segments: tuple[ParsedSegment, ...], source: ByteSource, *, is_own: bool
+    ) -> None:
         self.format_name = format_name
         self.parsed = segments
         self.source: ByteSource | None = source
         self.digests: list[Digest | None] = [None] * len(segments)
         self.missing = len(segments)
+        self._is_own = is_own
+        if not segments:
+            self._finish()
 
     def deliver(self, ordinal: int, digest: Digest) -> None:
-        """Take the digest of one segment; the last one gives the source back."""
+        """Take the digest of one segment."""
         self.digests[ordinal] = digest
         self.missing -= 1
         if not self.missing:
-            self.release()
+            self._finish()
 
     def deliverer(self, ordinal: int) -> Callable[[Digest], None]:
         """Give the function that takes the digest of one segment."""
         return lambda digest: self.deliver(ordinal, digest)
 
+    def _finish(self) -> None:
+        try:
+            if isinstance(self.source, FileSource):
+                self.source.check_unchanged()
+        finally:
+            self.release()
+
     def release(self) -> None:
-        """Close a source that we opened."""
-        if isinstance(self.source, FileSource):
+        """Let go of the source; close it if it is this file's own."""
+        if self._is_own and isinstance(self.source, FileSource):
             self.source.close()
         self.source = None
 
     def record(self) -> FileRecord:
-        """Make the file record; every segment must have its digest."""
-        segments = tuple(
-            Segment(parsed.nbytes, digest, parsed.tensor)
-            for parsed, digest in zip(self.parsed, self.digests, strict=True)
-            if digest is not None
-        )
-        return FileRecord(self.format_name, sum(item.nbytes for item in segments), segments)
+        """Make the file record.
+
+        Raises
+        ------
+        InvariantError
+            A segment was never delivered.
+        """
+        segments: list[Segment] = []
+        for parsed, digest in zip(self.parsed, self.digests, strict=True):
+            if digest is None:
+                raise InvariantError(
+                    "file on its way into the store",
+                    expected="a digest for every segment",
+                    found=f"{self.missing} missing",
+                    action="Nothing was published; please report this with the command that led here.",
+                )
+            segments.append(Segment(parsed.nbytes, digest, parsed.tensor))
+        return FileRecord(self.format_name, sum(item.nbytes for item in segments), tuple(segments))

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import platformdirs
 
-from tensorhub.errors import CorruptIndexError, FormatError, OutOfSpaceError, TensorHubError, from_os_error
+from tensorhub.errors import (
+    CorruptIndexError,
+    FormatError,
+    OutOfSpaceError,
+    StoreLockedError,
+    TensorHubError,
+    from_os_error,
+)
 from tensorhub.schema.digest import Digest
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import complete_trees, index_pack
@@ -23,6 +30,7 @@ from tensorhub.store.leases import store_lock
 from tensorhub.store.pack import PackFile, PackTable
 from tensorhub.store.progress import Progress, Quiet
 
+_NEWS_TIMEOUT_S = 1.0  # publishing takes milliseconds; a look-up that found nothing should not wait longer
 _FILES = ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm")
 
 
@@ -85,7 +93,22 @@ def _open_at(path: Path, layout: Layout, settings: Settings) -> Catalog:
     except BaseException:
         catalog.close()
         raise
+    catalog.index_news = lambda: _index_news(catalog, layout, settings)
     return catalog
+
+
+def _index_news(catalog: Catalog, layout: Layout, settings: Settings) -> bool:
+    """Index packs that were sealed since the catalogue was opened by writers with another one."""
+    unknown = layout.list_packs().keys() - catalog.packs().keys()
+    if not unknown or not os.access(layout.root, os.W_OK):
+        return False
+    try:
+        # Briefly: whoever holds the lock may be this very thread, publishing.
+        with store_lock(layout, timeout_s=_NEWS_TIMEOUT_S):
+            index_missing(catalog, layout, settings)
+    except StoreLockedError:
+        return False
+    return bool(unknown & catalog.packs().keys())
 
 
 def _refuse_truncated(path: Path) -> None:

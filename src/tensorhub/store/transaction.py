@@ -22,23 +22,24 @@ from tensorhub.errors import (
     RevisionMovedError,
     UsageError,
 )
+from tensorhub.formats.base import as_bytes
+from tensorhub.formats.collisions import find_collisions
 from tensorhub.formats.registry import parse_file
 from tensorhub.formats.source import ByteSource, FileSource, MemorySource
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import Fact
 from tensorhub.schema.names import RefName, RepositoryId, parse_path
 from tensorhub.schema.records import Commit, CommitReference, FileMode, Tree, TreeEntry
-from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseSearch
 from tensorhub.store.catalog_index import complete_trees
-from tensorhub.store.commit_facts import CommitFacts, login_name
+from tensorhub.store.commit_facts import CommitFacts, login_name, storable_text
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.ingest import Ingest, IngestTotals
 from tensorhub.store.leases import Lease, clean_dead_leases, store_lock
 from tensorhub.store.pending_file import PendingFile
 from tensorhub.store.places import record_places, refresh_places
 from tensorhub.store.progress import Progress
-from tensorhub.store.salvage import forget_lost_packs
+from tensorhub.store.salvage import forget_lost_packs, retire_packs
 from tensorhub.store.tensor_source import TensorData, tensors_source
 from tensorhub.store.tree_rules import check_no_file_is_a_folder
 from tensorhub.store.values import AddResult
@@ -59,10 +60,13 @@ class CommitTransaction:
         self._store = store
         self.repository = repository
         self.ref = ref
+        store.catalog.catch_up()
         self.parent = store.ref_store.read(repository, ref)
         self._progress = progress
         self._entries: dict[str, TreeEntry] = {}
         self._files: dict[str, tuple[FileMode, PendingFile]] = {}
+        self._copied: set[str] = set()
+        self._sources: list[PendingFile] = []  # of replaced and deleted files too, until they are read
         self._facts: list[tuple[str, Fact]] = []
         self._notices: list[str] = []
         self._digests: dict[str, Digest] = {}
@@ -107,9 +111,9 @@ class CommitTransaction:
         """Give everything back; what was not published is gone."""
         if self._is_open:
             self._is_open = False
-            for _, pending in self._files.values():
+            self._ingest.close()  # first: its workers may still read the sources
+            for pending in self._sources:
                 pending.release()
-            self._ingest.close()
             self._lease.release()
 
     # -- what goes in -------------------------------------------------------------------------------------------
@@ -144,20 +148,19 @@ class CommitTransaction:
             if isinstance(source, Path)
             else (MemorySource(source, path) if isinstance(source, bytes) else source)
         )
-        segments: tuple[ParsedSegment, ...] = (ParsedSegment(0, opened.nbytes),) if opened.nbytes else ()
-        pending = PendingFile("bytes", segments, opened)
-        if mode is not FileMode.SYMLINK:
-            try:
-                parsed = parse_file(path, opened)
-            except BaseException:
-                pending.release()
-                raise
-            segments = parsed.segments
-            pending = PendingFile(parsed.format_name, segments, opened)
-            self._notices += [f"{path}: {text}" for text in parsed.notices]
-        if not segments:
-            pending.release()
+        try:
+            is_link = mode is FileMode.SYMLINK
+            parsed = as_bytes(opened.nbytes) if is_link else parse_file(path, opened)
+        except BaseException:
+            if isinstance(opened, FileSource) and opened is not source:
+                opened.close()
+            raise
+        segments = parsed.segments
+        self._notices += [f"{path}: {text}" for text in parsed.notices]
+        pending = PendingFile(parsed.format_name, segments, opened, is_own=opened is not source)
         self._files[path] = (mode, pending)
+        if segments:
+            self._sources.append(pending)
         self._entries.pop(path, None)
         for ordinal, segment in enumerate(segments):
             self._ingest.submit(opened, segment, pending.deliverer(ordinal))
@@ -227,6 +230,7 @@ class CommitTransaction:
                 action="See `tensorhub ls`; a file put in this transaction cannot be copied before it is published.",
             )
         self._files.pop(path, None)
+        self._copied.add(path)
         self._entries[path] = TreeEntry(path, entry.mode, entry.file)
 
     def delete(self, path: str) -> None:
@@ -255,7 +259,8 @@ class CommitTransaction:
         """Start from an empty tree; heals a ref whose commit is lost by beginning a new history."""
         if self._lost_parent is not None and self.parent is not None:
             self.notice(
-                f"the commit {self.parent.commit_id} of {self.ref} is lost; this one begins a new history"
+                f"the commit {self.parent.commit_id} of {self.ref} ({self.parent.digest}) is lost; "
+                "this one begins a new history"
             )
             self._lost_parent, self._is_orphan = None, True
         self._entries.clear()
@@ -324,6 +329,8 @@ class CommitTransaction:
         if self._lost_parent is not None:
             raise self._lost_parent
         facts = facts or CommitFacts(message)
+        if not facts.origin:
+            self.check_names()
         entries = self._finish_files()
         tree = Tree(tuple(entries))
         tree_payload = tree.to_bytes()
@@ -338,6 +345,10 @@ class CommitTransaction:
             and (present.is_partial == facts.is_partial)
         ):
             self._finish_facts()
+            with store_lock(self._store.layout):
+                if self._store.ref_store.read(self.repository, self.ref) != parent:
+                    raise self._moved()
+                self._check_complete(tree_digest)
             self.close()
             return self._result(parent.commit_id, tree_digest, is_new=False)
         self.put_object(ObjectKind.TREE, tree_payload)
@@ -348,8 +359,7 @@ class CommitTransaction:
         with store_lock(self._store.layout):
             # Another writer may have made the repository meanwhile, in another spelling.
             self.repository = self._store.ref_store.find_repository(self.repository) or self.repository
-            complete_trees(self._store.catalog, tree_digest)
-            self._store.snapshots.check_complete(tree_digest, self._live)
+            self._check_complete(tree_digest)
             record_places(self._store.catalog, self.repository, tree_digest, commit.date_ms)
             self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
             if parents is not None and self.parent is not None:
@@ -361,6 +371,50 @@ class CommitTransaction:
         self.close()
         return self._result(reference.commit_id, tree_digest, is_new=True)
 
+    def _moved(self) -> RevisionMovedError:
+        present = self._store.ref_store.read(self.repository, self.ref)
+        return RevisionMovedError(
+            f"{self.repository} {self.ref}",
+            expected=self.parent.commit_id if self.parent else "no ref",
+            found=present.commit_id if present else "no ref",
+            action="Another writer moved it; look at the new commit, then add again.",
+        )
+
+    def _check_complete(self, tree: Digest) -> None:
+        """Make sure, under the store lock, that all of a tree is in packs that are really there."""
+        store = self._store
+        lost = store.catalog.packs().keys() - store.layout.list_packs().keys()
+        if lost:  # gc through another catalogue, or somebody's hand
+            retire_packs(store, lost)
+        complete_trees(store.catalog, tree)
+        store.snapshots.check_complete(tree, set() if lost else self._live)
+
+    def check_names(self, more: Iterable[str] = ()) -> None:
+        """Refuse names that no folder, or no folder that ignores case, could hold together.
+
+        Parameters
+        ----------
+        more
+            Paths that are about to be put.
+
+        Raises
+        ------
+        InvalidNameError
+            It names the first two that collide.
+        """
+        new = {*self._files, *self._copied, *more}
+        paths = sorted({*self._entries, *new}, key=str.encode)
+        check_no_file_is_a_folder(paths)
+        for first, second in find_collisions(paths):
+            if not any((path + "/").startswith((first + "/", second + "/")) for path in new):
+                continue  # both were there before: an import takes what its origin had
+            raise InvalidNameError(
+                f"path {second!r}",
+                expected="a name that differs from others in more than case and Unicode form",
+                found=f"{first!r}",
+                action="Rename or delete one of the two.",
+            )
+
     def _make_commit(
         self, facts: CommitFacts, tree: Digest, parents: tuple[CommitReference, ...] | None
     ) -> Commit:
@@ -370,10 +424,10 @@ class CommitTransaction:
         return Commit(
             tree,
             parents,
-            login_name() if facts.author is None else facts.author,
+            storable_text(login_name() if facts.author is None else facts.author),
             time.time_ns() // 1_000_000 if facts.date_ms is None else facts.date_ms,
-            title or f"Add {len(self._files)} files",
-            rest.strip(),
+            storable_text(title or f"Add {len(self._files)} files"),
+            storable_text(rest.strip()),
             facts.is_partial,
             facts.origin,
             facts.upstream_id,
@@ -388,9 +442,7 @@ class CommitTransaction:
             digest = self.put_object(ObjectKind.FILE, payload)
             entries[path] = TreeEntry(path, mode, digest)
             self._digests[path] = digest
-        ordered = sorted(entries.values(), key=lambda entry: entry.path.encode())
-        check_no_file_is_a_folder([entry.path for entry in ordered])
-        return ordered
+        return sorted(entries.values(), key=lambda entry: entry.path.encode())
 
     def _finish_facts(self) -> None:
         """Store claimed facts and seal the pack, if anything is in it."""
