@@ -2,7 +2,8 @@
 
 Duty: find dead packs and packs worth rewriting, move what lives, remove the rest.
 Not its duty: deciding what is live (``liveness``).
-Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
+Invariants: nothing live, and no source that something live leans on, is ever removed, and nothing at all while
+some live content, or what a pack holds, cannot be known; content younger than
 the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
 from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files
 from the disk; a crash at any point leaves packs that are sound, at worst some twice.
@@ -20,8 +21,15 @@ from tensorhub.schema.records import BlobRecord, StoredRange
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.leases import Lease, clean_dead_leases, oldest_lease_ns, store_lock
-from tensorhub.store.liveness import Live, find_live
-from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackTable, PackWriter
+from tensorhub.store.liveness import (
+    Live,
+    check_complete,
+    check_indexed,
+    find_live,
+    refs_without,
+    unindexed_packs,
+)
+from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackWriter
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.store import Store
 from tensorhub.store.values import GcReport
@@ -76,9 +84,14 @@ def collect_garbage(
     ------
     StoreLockedError
         Another gc or publisher held the lock for too long.
+    IntegrityError
+        Something live is missing, or a pack or ref cannot be read: what is needed cannot be known.
     """
     listener = progress or Quiet()
     temporary = 0 if is_dry_run else clean_dead_leases(store.layout)
+    if unindexed_packs(store):
+        with store_lock(store.layout):
+            check_indexed(store)
     live = _live(store)
     horizon_ns = time.time_ns() - int(grace_s * 1e9)
     oldest = oldest_lease_ns(store.layout)
@@ -123,7 +136,10 @@ def collect_garbage(
 
 
 def _live(store: Store) -> Live:
-    return find_live(store, [reference for _, _, reference in store.ref_store.all()])
+    """Find what lives, and refuse unless all of it is known."""
+    live = find_live(store, refs_without(store))
+    check_complete(store, live)
+    return live
 
 
 def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
@@ -135,8 +151,6 @@ def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
     usage = {Digest(row[0]): _Usage(row[1], row[2]) for row in rows}
     digests = store.catalog.digests_by_id(live.blobs | live.leaned_on)
     for blob_id, digest in digests.items():
-        if store.catalog.blob(digest) is None:
-            continue  # missing already: verify names it
         record = store.catalog.blob_record(digest)
         for stored in _ranges(record):
             if stored.pack is not None and stored.pack in usage:
@@ -229,8 +243,7 @@ class _Mover:
         self._doomed = doomed
         self._made = made
         self._writer: PackWriter | None = None
-        self._objects: list[Digest] = []
-        self._tables: dict[Digest, PackTable] = {}
+        self._objects: set[Digest] = set()
 
     def _open(self) -> PackWriter:
         if self._writer is None:
@@ -239,12 +252,6 @@ class _Mover:
                 self._store.layout, settings.store_id, settings.hasher, self._lease.temporary_pack()
             )
         return self._writer
-
-    def _table(self, pack: Digest) -> PackTable:
-        table = self._tables.get(pack)
-        if table is None:
-            table = self._tables[pack] = PackFile(self._store.layout.pack(pack), pack).read_table()
-        return table
 
     def move_blob(self, digest: Digest) -> int:
         """Copy a blob's coded bytes out of doomed packs, checked by checksum, under a record of its own."""
@@ -289,12 +296,12 @@ class _Mover:
         blobs = set(self._store.catalog.digests_by_id(live.blobs | live.leaned_on).values())
         hasher = self._store.settings.hasher
         for pack in self._doomed:
-            table = self._table(pack)
+            table = PackFile(self._store.layout.pack(pack), pack).read_table()
             for kind, payload in table.objects:
                 digest = hasher.object_digest(kind, payload)
                 if digest in wanted and digest not in self._objects:
                     self._open().table.objects.append((kind, payload))
-                    self._objects.append(digest)
+                    self._objects.add(digest)
             for fact in table.facts:
                 if fact.subject in wanted or fact.subject in blobs:
                     self._open().table.facts.append(fact)
@@ -323,6 +330,7 @@ class _Mover:
 def _drop(store: Store, plan: _Plan) -> int:
     """Under the lock: look at liveness again, forget dead rows, remove packs. Gives the number of blobs removed."""
     with store_lock(store.layout):
+        check_indexed(store)
         live = _live(store)
         doomed = {pack.value for pack in (*plan.remove, *plan.rewrite)}
         used = _packs_still_used(store, live, doomed)
@@ -365,8 +373,6 @@ def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes
     """Give the doomed packs that something live needs after all: a commit made since the plan."""
     used: set[bytes] = set()
     for digest in store.catalog.digests_by_id(live.blobs | live.leaned_on).values():
-        if store.catalog.blob(digest) is None:
-            continue
         for stored in _ranges(store.catalog.blob_record(digest)):
             if stored.pack is not None and stored.pack.value in doomed:
                 used.add(stored.pack.value)

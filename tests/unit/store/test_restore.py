@@ -14,7 +14,6 @@ from tensorhub.errors import (
     InvalidNameError,
     TensorHubError,
 )
-
 from tensorhub.schema.digest import Digest
 from tensorhub.store.reader import BlobReader
 
