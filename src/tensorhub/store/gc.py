@@ -26,7 +26,6 @@ from tensorhub.store.liveness import (
     check_complete,
     check_indexed,
     find_live,
-    refs_without,
     unindexed_packs,
 )
 from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackWriter
@@ -137,7 +136,7 @@ def collect_garbage(
 
 def _live(store: Store) -> Live:
     """Find what lives, and refuse unless all of it is known."""
-    live = find_live(store, refs_without(store))
+    live = find_live(store, [reference for _, _, reference in store.ref_store.all()])
     check_complete(store, live)
     return live
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from tensorhub.errors import IntegrityError, MissingBlobError
+from tensorhub.errors import CorruptIndexError, IntegrityError, MissingBlobError
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import RefName, RepositoryId
+from tensorhub.schema.names import RefKind, RefName, RepositoryId
 from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
+from tensorhub.store.layout import decode_ref
 from tensorhub.store.sync import index_missing
 
 if TYPE_CHECKING:
@@ -53,12 +54,30 @@ class Live:
 def refs_without(
     store: Store, repository: RepositoryId | None = None, ref: RefName | None = None
 ) -> list[CommitReference]:
-    """Read all refs of the store, less a repository's, or less one of them."""
+    """Read all refs of the store, less a repository's, or less one of them; damaged ones are passed over."""
     return [
         reference
-        for owner, name, reference in store.ref_store.all()
-        if owner != repository or (ref is not None and name != ref)
+        for owner in store.ref_store.repositories()
+        if owner != repository or ref is not None
+        for name, reference in refs_of(store, owner).items()
+        if reference is not None and (owner != repository or name != ref)
     ]
+
+
+def refs_of(store: Store, repository: RepositoryId) -> dict[RefName, CommitReference | None]:
+    """Read every ref of a repository; None for one whose file is damaged."""
+    try:
+        return dict(store.ref_store.list(repository))
+    except CorruptIndexError:
+        found: dict[RefName, CommitReference | None] = {}
+        folder = store.layout.repository(repository)
+        for path in sorted(path for kind in RefKind for path in (folder / kind.value).glob("[!.]*")):
+            name = decode_ref(path.parent.name, path.name)
+            try:
+                found[name] = store.ref_store.read(repository, name)
+            except CorruptIndexError:
+                found[name] = None
+        return found
 
 
 def find_live(store: Store, starts: Iterable[CommitReference]) -> Live:
