@@ -134,7 +134,7 @@ class Places:
             ]
 
 
-def _homes(values: list[bytes], limit: int | None) -> Select[tuple[bytes, str, str]]:
+def _homes(values: list[bytes], limit: int | None) -> Select[bytes, str, str]:
     """Ask for blob and repository, each pair once, by the date of the first commit that holds the blob."""
     blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
     date_ms = func.min(place.c.date_ms)
