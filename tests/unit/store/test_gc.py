@@ -2,15 +2,19 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tensorhub import Store, collect_garbage, rebuild_catalog, stats, verify
 from tensorhub.errors import IntegrityError, MissingBlobError, StoreLockedError
+from tensorhub.schema.records import FileRecord
 from tensorhub.store import gc as gc_module
 from tensorhub.store import ingest as ingest_module
+from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.leases import Lease
+from tensorhub.store.pack import PackWriter
 
 from ...weights import assert_sound, noise, put, read_all, safetensors, tuned, weights
 
@@ -365,3 +369,24 @@ def test_refuses_beside_an_unreadable_pack(store: Store) -> None:
     verify(store, is_repairing=True)
     assert collect(store) > 5000
     assert read_all(store, "c/d") == {"y": noise(5000, 2)}
+
+
+def test_a_record_alone_keeps_its_pack(store: Store) -> None:
+    """A pack that holds nothing live but a record, whose chunks lie elsewhere, is not taken for dead."""
+    put(store, "a/b", {"x": noise(50_000, 1)})
+    (blob,) = {segment.digest for segment in only_file(store, "a/b").segments}
+    record = store.catalog.blob_record(blob)
+    writer = PackWriter(
+        store.layout, store.settings.store_id, store.settings.hasher, store.layout.packs / "alone.tmp"
+    )
+    writer.table.blobs.append(replace(record, generation=record.generation + 1))
+    pack, nbytes = writer.seal(store.catalog.last_sealed_at_ns() + 1)
+    index_pack(store.catalog, store.settings.hasher, pack, nbytes, writer.table)
+    collect(store)
+    assert read_all(store, "a/b") == {"x": noise(50_000, 1)}
+    assert_sound(store)
+
+
+def only_file(store: Store, name: str) -> FileRecord:
+    snapshot = store.snapshots.snapshot(name)
+    return snapshot.record(snapshot.tree.entries[0])
