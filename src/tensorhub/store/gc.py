@@ -2,7 +2,8 @@
 
 Duty: find dead packs and packs worth rewriting, move what lives, remove the rest.
 Not its duty: deciding what is live (``liveness``).
-Invariants: nothing live, and no source that something live leans on, is ever removed; content younger than
+Invariants: nothing live, and no source that something live leans on, is ever removed, and nothing at all while
+some live content, or what a pack holds, cannot be known; content younger than
 the grace period, or than the oldest writer at work, is kept, so that an interrupted add stays fast; rows go
 from the catalogue under the store lock, after liveness was looked at again, and then, still under it, files
 from the disk; a crash at any point leaves packs that are sound, at worst some twice.
@@ -11,6 +12,7 @@ from the disk; a crash at any point leaves packs that are sound, at worst some t
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
@@ -18,18 +20,17 @@ from sqlalchemy import select
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import BlobRecord, StoredRange
 from tensorhub.store import catalog_schema as schema
+from tensorhub.store.catalog import split_references
 from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.leases import Lease, clean_dead_leases, oldest_lease_ns, store_lock
-from tensorhub.store.liveness import Live, find_live
-from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackTable, PackWriter
+from tensorhub.store.liveness import Live, check_complete, check_indexed, find_live, unindexed_packs
+from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackWriter
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.store import Store
 from tensorhub.store.values import GcReport
 
 GRACE_S = 86_400.0  # design: sealed packs that nothing names stay usable for a day
-REWRITE_DEAD_FRACTION = (
-    0.25  # a pack is rewritten when a quarter of it is dead: at most 3 bytes copied per byte freed
-)
+REWRITE_DEAD_FRACTION = 0.25  # of a pack that is then rewritten: at most 3 bytes copied per byte freed
 
 
 @dataclass(slots=True)
@@ -76,9 +77,14 @@ def collect_garbage(
     ------
     StoreLockedError
         Another gc or publisher held the lock for too long.
+    IntegrityError
+        Something live is missing, or a pack or ref cannot be read: what is needed cannot be known.
     """
     listener = progress or Quiet()
     temporary = 0 if is_dry_run else clean_dead_leases(store.layout)
+    if unindexed_packs(store):
+        with store_lock(store.layout):
+            check_indexed(store)
     live = _live(store)
     horizon_ns = time.time_ns() - int(grace_s * 1e9)
     oldest = oldest_lease_ns(store.layout)
@@ -123,7 +129,10 @@ def collect_garbage(
 
 
 def _live(store: Store) -> Live:
-    return find_live(store, [reference for _, _, reference in store.ref_store.all()])
+    """Find what lives, and refuse unless all of it is known."""
+    live = find_live(store, [reference for _, _, reference in store.ref_store.all()])
+    check_complete(store, live)
+    return live
 
 
 def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
@@ -133,11 +142,10 @@ def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
             select(schema.pack.c.digest, schema.pack.c.nbytes, schema.pack.c.sealed_at_ns)
         ).all()
     usage = {Digest(row[0]): _Usage(row[1], row[2]) for row in rows}
-    digests = store.catalog.digests_by_id(live.blobs | live.leaned_on)
-    for blob_id, digest in digests.items():
-        if store.catalog.blob(digest) is None:
-            continue  # missing already: verify names it
-        record = store.catalog.blob_record(digest)
+    held = [item for item in _held(store) if item[0] in live.blobs or item[0] in live.leaned_on]
+    for (blob_id, _, pack), record in zip(held, _records(store, held), strict=True):
+        if Digest(pack) in usage:
+            usage[Digest(pack)].live_nbytes += 1  # the record itself: it may be all that lives in its pack
         for stored in _ranges(record):
             if stored.pack is not None and stored.pack in usage:
                 usage[stored.pack].live_nbytes += stored.nbytes
@@ -146,6 +154,29 @@ def _pack_usage(store: Store, live: Live) -> dict[Digest, _Usage]:
         if digest in usage:
             usage[digest].live_nbytes += nbytes
     return usage
+
+
+def _held(store: Store, packs: set[bytes] | None = None) -> list[tuple[int, Digest, bytes]]:
+    """Give row id, digest and pack of each blob; only those whose pack is one of some, or points into one."""
+    pack, blob = schema.pack.c, schema.blob.c
+    with store.catalog.read() as connection:
+        near = {
+            row[0]: row[1]
+            for row in connection.execute(select(pack.id, pack.digest, pack.refs))
+            if packs is None
+            or not packs.isdisjoint([row[1], *(item.value for item in split_references(row[2]))])
+        }
+        rows = connection.execute(select(blob.id, blob.digest, blob.pack).where(blob.pack.is_not(None)))
+        return [(row[0], Digest(row[1]), near[row[2]]) for row in rows if row[2] in near]
+
+
+def _records(store: Store, held: list[tuple[int, Digest, bytes]]) -> Iterator[BlobRecord]:
+    """Read the record of each blob, in order."""
+    for start in range(0, len(held), 500):
+        digests = [digest for _, digest, _ in held[start : start + 500]]
+        found = store.catalog.blob_records(digests)
+        for digest in digests:
+            yield found.get(digest) or store.catalog.blob_record(digest)  # the latter says what is wrong
 
 
 def _ranges(record: BlobRecord) -> list[StoredRange]:
@@ -196,12 +227,13 @@ def _rewrite(
     listener.begin("Rewriting packs", sum(usage[pack].live_nbytes for pack in plan.rewrite))
     doomed = set(plan.rewrite)
     moving = {blob for pack in plan.rewrite for blob in usage[pack].blobs}
-    moving |= _recorded_in(store, doomed, live.blobs | live.leaned_on)
+    recorded = _recorded_in(store, doomed, live.blobs | live.leaned_on)
     made: dict[Digest, int] = {}
     mover = _Mover(store, lease, doomed, made)
     try:
-        for digest in sorted(store.catalog.digests_by_id(moving).values()):
-            listener.advance(mover.move_blob(digest))
+        names = store.catalog.digests_by_id(moving | recorded)
+        for blob_id, digest in sorted(names.items(), key=lambda item: item[1]):
+            listener.advance(mover.move_blob(digest, is_recorded_in_doomed=blob_id in recorded))
         mover.move_objects(live)
         mover.seal()
     finally:
@@ -229,8 +261,7 @@ class _Mover:
         self._doomed = doomed
         self._made = made
         self._writer: PackWriter | None = None
-        self._objects: list[Digest] = []
-        self._tables: dict[Digest, PackTable] = {}
+        self._objects: set[Digest] = set()
 
     def _open(self) -> PackWriter:
         if self._writer is None:
@@ -240,18 +271,10 @@ class _Mover:
             )
         return self._writer
 
-    def _table(self, pack: Digest) -> PackTable:
-        table = self._tables.get(pack)
-        if table is None:
-            table = self._tables[pack] = PackFile(self._store.layout.pack(pack), pack).read_table()
-        return table
-
-    def move_blob(self, digest: Digest) -> int:
+    def move_blob(self, digest: Digest, *, is_recorded_in_doomed: bool) -> int:
         """Copy a blob's coded bytes out of doomed packs, checked by checksum, under a record of its own."""
         record = self._store.catalog.blob_record(digest)
-        if any(stored.pack in self._doomed for stored in _ranges(record)) or self._is_recorded_in_doomed(
-            digest
-        ):
+        if is_recorded_in_doomed or any(stored.pack in self._doomed for stored in _ranges(record)):
             if self._writer is not None and self._writer.nbytes >= TARGET_NBYTES:
                 self.seal()
             moved = 0
@@ -273,28 +296,18 @@ class _Mover:
             return moved
         return 0
 
-    def _is_recorded_in_doomed(self, digest: Digest) -> bool:
-        query = (
-            select(schema.pack.c.digest)
-            .join(schema.blob, schema.blob.c.pack == schema.pack.c.id)
-            .where(schema.blob.c.digest == digest.value)
-        )
-        with self._store.catalog.read() as connection:
-            row = connection.execute(query).first()
-        return row is not None and Digest(row[0]) in self._doomed
-
     def move_objects(self, live: Live) -> None:
         """Copy live objects and facts out of doomed packs."""
         wanted = live.objects
         blobs = set(self._store.catalog.digests_by_id(live.blobs | live.leaned_on).values())
         hasher = self._store.settings.hasher
         for pack in self._doomed:
-            table = self._table(pack)
+            table = PackFile(self._store.layout.pack(pack), pack).read_table()
             for kind, payload in table.objects:
                 digest = hasher.object_digest(kind, payload)
                 if digest in wanted and digest not in self._objects:
                     self._open().table.objects.append((kind, payload))
-                    self._objects.append(digest)
+                    self._objects.add(digest)
             for fact in table.facts:
                 if fact.subject in wanted or fact.subject in blobs:
                     self._open().table.facts.append(fact)
@@ -323,6 +336,7 @@ class _Mover:
 def _drop(store: Store, plan: _Plan) -> int:
     """Under the lock: look at liveness again, forget dead rows, remove packs. Gives the number of blobs removed."""
     with store_lock(store.layout):
+        check_indexed(store)
         live = _live(store)
         doomed = {pack.value for pack in (*plan.remove, *plan.rewrite)}
         used = _packs_still_used(store, live, doomed)
@@ -363,13 +377,11 @@ def _find_dead(store: Store, live: Live, doomed: set[bytes]) -> tuple[list[Diges
 
 def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes]:
     """Give the doomed packs that something live needs after all: a commit made since the plan."""
-    used: set[bytes] = set()
-    for digest in store.catalog.digests_by_id(live.blobs | live.leaned_on).values():
-        if store.catalog.blob(digest) is None:
-            continue
-        for stored in _ranges(store.catalog.blob_record(digest)):
-            if stored.pack is not None and stored.pack.value in doomed:
-                used.add(stored.pack.value)
+    near = [item for item in _held(store, doomed) if item[0] in live.blobs or item[0] in live.leaned_on]
+    used = {pack for _, _, pack in near if pack in doomed}
+    for record in _records(store, near):
+        used.update(stored.pack.value for stored in _ranges(record) if stored.pack is not None)
+    used &= doomed
     for pack, _ in _object_packs(store, live):
         if pack.value in doomed:
             used.add(pack.value)
@@ -377,15 +389,9 @@ def _packs_still_used(store: Store, live: Live, doomed: set[bytes]) -> set[bytes
 
 
 def _dead_with_chunks_in(store: Store, doomed: set[bytes], keep: set[int], found: set[bytes]) -> list[Digest]:
-    with store.catalog.read() as connection:
-        rows = connection.execute(
-            select(schema.blob.c.id, schema.blob.c.digest).where(schema.blob.c.pack.is_not(None))
-        ).all()
-    dead: list[Digest] = []
-    for blob_id, value in rows:
-        if blob_id in keep or value in found:
-            continue
-        record = store.catalog.blob_record(Digest(value))
-        if any(stored.pack is not None and stored.pack.value in doomed for stored in _ranges(record)):
-            dead.append(Digest(value))
-    return dead
+    near = [item for item in _held(store, doomed) if item[0] not in keep and item[1].value not in found]
+    return [
+        record.digest
+        for record in _records(store, near)
+        if any(stored.pack is not None and stored.pack.value in doomed for stored in _ranges(record))
+    ]

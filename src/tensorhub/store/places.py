@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from tensorhub.errors import IntegrityError
 from tensorhub.schema.digest import Digest
@@ -79,31 +79,28 @@ class Places:
 
     def repositories(self, digests: Iterable[Digest]) -> dict[Digest, list[RepositoryId]]:
         """Give the repositories that hold each blob, in the order in which they got it."""
+        return self._first_repositories(digests, None)
+
+    def _first_repositories(
+        self, digests: Iterable[Digest], limit: int | None
+    ) -> dict[Digest, list[RepositoryId]]:
         found: dict[Digest, list[RepositoryId]] = {}
         values = [digest.value for digest in digests]
-        blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
-        query = (
-            select(blob.c.digest, place.c.repo_type, place.c.repo_id, place.c.date_ms)
-            .join(segment, segment.c.blob == blob.c.id)
-            .join(entry, entry.c.file == segment.c.file)
-            .join(place, place.c.tree == entry.c.tree)
-            .order_by(place.c.date_ms, place.c.repo_type, place.c.repo_id)
-            .distinct()
-        )
         with self._catalog.read() as connection:
             for start in range(0, len(values), 500):
-                for row in connection.execute(query.where(blob.c.digest.in_(values[start : start + 500]))):
+                query = _homes(values[start : start + 500], limit)
+                for row in connection.execute(query):
                     repository = RepositoryId(RepoType(row[1]), row[2])
-                    known = found.setdefault(Digest(row[0]), [])
-                    if repository not in known:
-                        known.append(repository)
+                    found.setdefault(Digest(row[0]), []).append(repository)
         return found
 
     def count_by_repository(
         self, blobs: Mapping[Digest, int], *, prefer_other_than: RepositoryId | None = None
     ) -> dict[str, int]:
         """Add up counts of blobs by the first repository that holds each, largest first."""
-        homes = self.repositories(blobs)
+        homes = self._first_repositories(
+            blobs, 2
+        )  # a base may lie in thousands; two hold one that is another
         totals: dict[str, int] = {}
         for digest, count in blobs.items():
             options = homes.get(digest, [])
@@ -135,3 +132,27 @@ class Places:
                 (RepositoryId(RepoType(row[0]), row[1]), Digest(row[2]), Digest(row[3]))
                 for row in connection.execute(query)
             ]
+
+
+def _homes(values: list[bytes], limit: int | None) -> Select[bytes, str, str]:
+    """Ask for blob and repository, each pair once, by the date of the first commit that holds the blob."""
+    blob, segment, entry, place = schema.blob, schema.segment, schema.tree_entry, schema.repository_tree
+    date_ms = func.min(place.c.date_ms)
+    order = (date_ms, place.c.repo_type, place.c.repo_id)
+    query = (
+        select(blob.c.digest, place.c.repo_type, place.c.repo_id)
+        .join(segment, segment.c.blob == blob.c.id)
+        .join(entry, entry.c.file == segment.c.file)
+        .join(place, place.c.tree == entry.c.tree)
+        .where(blob.c.digest.in_(values))
+        .group_by(blob.c.digest, place.c.repo_type, place.c.repo_id)
+    )
+    if limit is None:
+        return query.order_by(*order)
+    rank = func.row_number().over(partition_by=blob.c.digest, order_by=order).label("rank")
+    ranked = query.add_columns(rank).subquery()
+    return (
+        select(ranked.c.digest, ranked.c.repo_type, ranked.c.repo_id)
+        .where(ranked.c.rank <= limit)
+        .order_by(ranked.c.digest, ranked.c.rank)
+    )

@@ -1,12 +1,14 @@
 """Removing: refs, histories, repositories.
 
 Duty: move or delete refs under the lock; say what that frees. Not its duty: freeing it (``gc``).
-Invariants: removing touches refs only; what anything else reaches, or leans on, stays for good.
+Invariants: removing touches refs only; what anything else reaches, or leans on, stays for good. A damaged ref or
+history never keeps anything from being removed; what is freed then counts what can be known.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tensorhub.errors import IntegrityError, RevisionNotFoundError
@@ -14,7 +16,14 @@ from tensorhub.schema.names import RefName, RepositoryId
 from tensorhub.schema.records import Commit, CommitReference
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.leases import store_lock
-from tensorhub.store.liveness import blobs_of_files, coded_nbytes, find_live, refs_without, sources_of
+from tensorhub.store.liveness import (
+    blobs_of_files,
+    coded_nbytes,
+    find_live,
+    refs_of,
+    refs_without,
+    sources_of,
+)
 from tensorhub.store.places import refresh_places
 from tensorhub.store.values import RemoveResult
 
@@ -42,40 +51,47 @@ def _estimate(
     )
 
 
-def _present(store: Store, repository: RepositoryId, ref: RefName) -> CommitReference:
-    reference = store.ref_store.read(repository, ref)
-    if reference is None:
-        raise RevisionNotFoundError(
-            f"{ref} of {repository}",
-            expected="an existing ref",
-            found="none",
-            action=f"See `tensorhub show {repository}` for its refs.",
-        )
-    return reference
+def _refresh(store: Store, repository: RepositoryId) -> None:
+    with suppress(IntegrityError):  # another ref of the repository is damaged: its places stay as they were
+        refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+
+
+def _absent(repository: RepositoryId, ref: RefName) -> RevisionNotFoundError:
+    return RevisionNotFoundError(
+        f"{ref} of {repository}",
+        expected="an existing ref",
+        found="none",
+        action=f"See `tensorhub show {repository}` for its refs.",
+    )
 
 
 def delete_ref(store: Store, repository: RepositoryId, ref: RefName, *, is_dry_run: bool) -> RemoveResult:
     """Remove one ref; see :meth:`tensorhub.Store.delete_ref`."""
-    reference = _present(store, repository, ref)
+    refs = refs_of(store, repository)
+    if ref not in refs:
+        raise _absent(repository, ref)
+    reference = refs[ref]
     kept = refs_without(store, repository, ref)
-    result = _estimate(store, repository, (str(ref),), [reference], kept, is_dry_run=is_dry_run)
+    gone = [] if reference is None else [reference]
+    result = _estimate(store, repository, (str(ref),), gone, kept, is_dry_run=is_dry_run)
     if not is_dry_run:
         with store_lock(store.layout):
             store.ref_store.delete(repository, ref)
-            refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+            _refresh(store, repository)
     return result
 
 
 def delete_repository(store: Store, repository: RepositoryId, *, is_dry_run: bool) -> RemoveResult:
     """Remove a repository; see :meth:`tensorhub.Store.delete_repository`."""
-    refs = store.ref_store.list(repository)
+    refs = refs_of(store, repository)
     kept = refs_without(store, repository)
     removed = tuple(str(ref) for ref in refs)
-    result = _estimate(store, repository, removed, list(refs.values()), kept, is_dry_run=is_dry_run)
+    gone = [reference for reference in refs.values() if reference is not None]
+    result = _estimate(store, repository, removed, gone, kept, is_dry_run=is_dry_run)
     if not is_dry_run:
         with store_lock(store.layout):
             store.ref_store.delete_repository(repository)
-            refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+            _refresh(store, repository)
     return result
 
 
@@ -83,7 +99,9 @@ def squash(
     store: Store, repository: RepositoryId, ref: RefName, *, message: str, is_dry_run: bool
 ) -> RemoveResult:
     """Drop a ref's history; see :meth:`tensorhub.Store.squash`."""
-    reference = _present(store, repository, ref)
+    reference = store.ref_store.read(repository, ref)
+    if reference is None:
+        raise _absent(repository, ref)
     commit = store.snapshots.commit(reference.digest)
     others = refs_without(store, repository, ref)
     alone = CommitReference(reference.commit_id, reference.digest)

@@ -13,7 +13,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -243,24 +243,29 @@ class _Restorer:
     def _restore_file(self, temporary: Path, record: FileRecord, mode: FileMode) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(temporary, flags, 0o777 if mode is FileMode.EXECUTABLE else 0o666)
+        waiting: deque[tuple[int, Future[memoryview]]] = deque()
         try:
-            self._write_segments(descriptor, record)
+            self._write_segments(descriptor, record, waiting)
         finally:
+            # After an error jobs are left that know the descriptor's number, which another file may soon have.
+            wait([future for _, future in waiting if not future.cancel()])
             os.close(descriptor)
 
-    def _write_segments(self, descriptor: int, record: FileRecord) -> None:
+    def _write_segments(
+        self, descriptor: int, record: FileRecord, waiting: deque[tuple[int, Future[memoryview]]]
+    ) -> None:
         """Decode chunks in worker threads, hash them here in order, so that every segment is proven."""
         hasher = self._store.settings.hasher
         file_map = FileMap(record.segments)
-        waiting: deque[tuple[int, Future[memoryview]]] = deque()
         states: deque[tuple[int, int]] = deque()  # segment ordinal, chunks still to come
 
         state = hasher.start()
 
         def take() -> None:
             nonlocal state
-            ordinal, future = waiting.popleft()
+            ordinal, future = waiting[0]
             decoded = future.result()
+            waiting.popleft()  # only now, so that whoever is interrupted above still knows of it
             state.update(decoded)
             self._progress.advance(len(decoded))
             if isinstance(decoded.obj, bytearray):

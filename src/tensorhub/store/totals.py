@@ -11,7 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from tensorhub.errors import MissingBlobError
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.liveness import find_live
 from tensorhub.store.store import Store
@@ -25,10 +27,23 @@ def stats(store: Store) -> Stats:
     -------
     Stats
         Of all live commits; ``stored_nbytes`` is every byte on disk, whatever it is for.
+
+    Raises
+    ------
+    IntegrityError
+        A ref is damaged, or what one reaches is missing.
     """
-    files_of, revisions = _files_by_repository(store)
-    live = find_live(store, [reference for _, _, reference in store.ref_store.all()])
+    files_of, revisions, starts = _files_by_repository(store)
+    live = find_live(store, starts)
     sizes = store.snapshots.file_sizes(list(live.files))
+    for file in sorted(live.files - sizes.keys())[:1]:
+        raise MissingBlobError(
+            f"file object {file}",
+            expected="a record in some pack",
+            found="none",
+            digest=str(file),
+            action="Run `tensorhub verify` to see what is affected.",
+        )
     nbytes = sum(sizes[file][0] for files in files_of for file in files)
     tensors = sum(sizes[file][1] for files in files_of for file in files)
     distinct_nbytes = sum(sizes[file][0] for file in live.files)
@@ -59,17 +74,20 @@ def stats(store: Store) -> Stats:
     )
 
 
-def _files_by_repository(store: Store) -> tuple[list[set[Digest]], int]:
-    """Give the distinct file records of each repository, and the number of distinct commits in each together."""
+def _files_by_repository(store: Store) -> tuple[list[set[Digest]], int, list[CommitReference]]:
+    """Give each repository's distinct file records, the number of commits in each together, and all refs."""
     found: list[set[Digest]] = []
     revisions = 0
+    starts: list[CommitReference] = []
     for repository in store.ref_store.repositories():
         files: set[Digest] = set()
-        for reference in store.snapshots.walk(store.ref_store.list(repository).values()):
+        refs = store.ref_store.list(repository).values()
+        starts += refs
+        for reference in store.snapshots.walk(refs):
             revisions += 1
             files.update(entry.file for entry in store.snapshots.tree_of(reference).entries)
         found.append(files)
-    return found, revisions
+    return found, revisions, starts
 
 
 def _blob_sums(store: Store, blobs: set[int], leaned_on: set[int]) -> tuple[int, int, int, int]:

@@ -110,39 +110,71 @@ def verify(
 
 
 def _repair(store: Store, findings: _Findings) -> tuple[str, ...]:
+    """Take out of service what is still damaged or lost, now that nobody else changes packs."""
     with store_lock(store.layout):
-        retire_packs(store, findings.bad_packs, findings.undecodable)
-    return tuple(pack.hex for pack in findings.bad_packs)
+        store.reader.forget()
+        known, present = store.catalog.packs(), store.layout.list_packs()
+        packs = [
+            pack
+            for pack in findings.bad_packs
+            if (_pack_problem(store, pack, present[pack])[1] if pack in present else pack in known)
+        ]
+        retire_packs(
+            store, packs, [digest for digest in findings.undecodable if _is_undecodable(store, digest)]
+        )
+    return tuple(pack.hex for pack in packs)
+
+
+def _is_undecodable(store: Store, digest: Digest) -> bool:
+    try:
+        _check_blob(store, digest)
+    except TensorHubError as error:
+        return _is_own(error, digest)
+    return False
+
+
+def _pack_problem(store: Store, pack: Digest, path: Path) -> tuple[str | None, bool, int]:
+    """Hash a pack file and parse its table; gives the problem, whether it is damage, and the bytes read."""
+    try:
+        nbytes, found = _hash_pack(store, path)
+        if found != pack:
+            return f"expected digest {pack.hex}, found {found.hex}", True, nbytes
+        PackFile(path, pack).read_table(store.settings.store_id)
+    except (TensorHubError, OSError) as error:  # a disk that does not answer is not a damaged pack
+        return str(error), isinstance(error, CorruptPackError), 0
+    return None, False, nbytes
 
 
 def _check_packs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, listener: Progress) -> int:
-    """Hash every pack file and parse its table; a pack's name is its digest."""
+    """Check every pack file; a pack's name is its digest."""
+    known = store.catalog.packs()  # before the disk, so that a pack sealed in between is not taken for lost
     present = store.layout.list_packs()
-    known = store.catalog.packs()
-    listener.begin("Checking packs", sum(path.stat().st_size for path in present.values()))
-
-    def check(item: tuple[Digest, Path]) -> tuple[Digest, str | None, bool, int]:
-        pack, path = item
-        try:
-            nbytes, found = _hash_pack(store, path)
-            if found != pack:
-                return pack, f"expected digest {pack.hex}, found {found.hex}", True, nbytes
-            PackFile(path, pack).read_table(store.settings.store_id)
-        except (TensorHubError, OSError) as error:  # a disk that does not answer is not a damaged pack
-            return pack, str(error), isinstance(error, CorruptPackError), 0
-        return pack, None, False, nbytes
-
-    for pack, problem, is_damaged, nbytes in pool.map(check, present.items()):
+    listener.begin("Checking packs", sum(map(_size, present.values())))
+    lost = known.keys() - present.keys()
+    checks = pool.map(lambda item: _pack_problem(store, *item), present.items())
+    for (pack, path), (problem, is_damaged, nbytes) in zip(present.items(), checks, strict=True):
         findings.stored_nbytes += nbytes
         listener.advance(nbytes)
-        if problem is not None:
-            findings.damages.append(Damage("pack", pack.hex, problem))
+        if problem is None:
+            continue
+        if not path.exists():
+            lost.add(pack)
+            continue
+        findings.damages.append(Damage("pack", pack.hex, problem))
         if is_damaged:
             findings.bad_packs.append(pack)
-    for pack in known.keys() - present.keys():
+    # gc takes rows first, then files: what is still in the catalogue now was not removed by it.
+    for pack in sorted(lost & store.catalog.packs().keys()):
         findings.bad_packs.append(pack)
         findings.damages.append(Damage("pack", pack.hex, "expected a file in the store, found none"))
     return len(present)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # gc has just removed it; what else may be wrong is found when it is read
 
 
 def _hash_pack(store: Store, path: Path) -> tuple[int, Digest]:
@@ -158,6 +190,7 @@ def _check_refs(store: Store, findings: _Findings) -> dict[Digest, list[tuple[Re
     """Walk every ref; give each live file record with its places (repository, commit id, path)."""
     files: dict[Digest, list[tuple[RepositoryId, str, str]]] = {}
     for repository in store.ref_store.repositories():
+        noted: set[tuple[Digest, str]] = set()
         try:
             refs = store.ref_store.list(repository)
         except TensorHubError as error:
@@ -167,7 +200,7 @@ def _check_refs(store: Store, findings: _Findings) -> dict[Digest, list[tuple[Re
             try:
                 store.snapshots.check_reference(repository, reference)
                 for commit in store.snapshots.walk([reference]):
-                    _note_files(store, repository, commit, files)
+                    _note_files(store, repository, commit, files, noted)
             except IntegrityError as error:
                 findings.damages.append(
                     Damage("object", f"{repository} {ref}", str(error), (f"{repository}@{ref}",))
@@ -180,14 +213,16 @@ def _note_files(
     repository: RepositoryId,
     reference: CommitReference,
     files: dict[Digest, list[tuple[RepositoryId, str, str]]],
+    noted: set[tuple[Digest, str]],
 ) -> None:
+    """Add a commit's files, each path of a repository once; ``noted`` is what this repository has already."""
     commit = store.snapshots.commit(reference.digest)
     _check_object(store, ObjectKind.COMMIT, reference.digest)
     _check_object(store, ObjectKind.TREE, commit.tree)
     for entry in store.snapshots.tree(commit.tree).entries:
-        places = files.setdefault(entry.file, [])
-        if not any(place[0] == repository and place[2] == entry.path for place in places):
-            places.append((repository, reference.commit_id, entry.path))
+        if (entry.file, entry.path) not in noted:
+            noted.add((entry.file, entry.path))
+            files.setdefault(entry.file, []).append((repository, reference.commit_id, entry.path))
 
 
 def _check_object(store: Store, kind: ObjectKind, digest: Digest) -> None:

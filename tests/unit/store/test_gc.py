@@ -2,15 +2,19 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tensorhub import Store, collect_garbage, rebuild_catalog, stats, verify
-from tensorhub.errors import StoreLockedError
+from tensorhub.errors import IntegrityError, MissingBlobError, StoreLockedError
+from tensorhub.schema.records import FileRecord
 from tensorhub.store import gc as gc_module
 from tensorhub.store import ingest as ingest_module
+from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.leases import Lease
+from tensorhub.store.pack import PackWriter
 
 from ...weights import assert_sound, noise, put, read_all, safetensors, tuned, weights
 
@@ -298,3 +302,91 @@ def test_damaged_live_content_is_not_made_worse(store: Store) -> None:
     assert read_all(store, "c/d") == {"y": noise(50_000, 2)}
     assert {damage.kind for damage in verify(store).damages} == {"pack", "blob"}
     assert stats(store).files == 2
+
+
+def away(store: Store, name: str, folder: Path) -> tuple[Store, Path, Path]:
+    """Move the pack with a repository's first tensor away and build the catalogue anew."""
+    pack = store.reader.record(store.tensors(name)[0].digest).chunks[0].stored.pack
+    assert pack is not None
+    path, root = store.layout.pack(pack), store.path
+    store.close()
+    path.rename(folder / "away")
+    rebuild_catalog(root)
+    return Store.open(root), folder / "away", path
+
+
+def put_in_two_packs(store: Store) -> None:
+    """Put a fine-tune whose tensor lies in another pack than its commit."""
+    put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
+    put(store, "b/other", {"m.safetensors": safetensors({"c": CHILD})})
+    put(store, "a/child", {"m.safetensors": safetensors({"c": CHILD}), "x": b"x"})
+    store.delete_repository("b/other")
+    store.delete_repository("a/base")
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_refuses_while_live_content_is_missing(store: Store, tmp_path: Path, *, is_dry_run: bool) -> None:
+    """What a missing record leans on is not known, so that nothing is removed, and all is well when it is back."""
+    put_in_two_packs(store)
+    store, lies, path = away(store, "a/child", tmp_path)
+    with pytest.raises(MissingBlobError, match="a/child@refs/heads/main"):
+        collect_garbage(store, grace_s=0, is_dry_run=is_dry_run)
+    store.close()
+    lies.rename(path)
+    with Store.open(store.path) as store:
+        collect(store)
+        assert store.read("a/child", "m.safetensors") == safetensors({"c": CHILD})
+        assert_sound(store)
+
+
+def test_refuses_while_a_base_is_missing(store: Store, tmp_path: Path) -> None:
+    """A lost base is told with the repository that leans on it; without that repository gc runs again."""
+    put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
+    put(store, "a/child", {"m.safetensors": safetensors({"c": CHILD})})
+    put(store, "c/d", {"y": noise(5000, 2)})
+    store, _, _ = away(store, "a/base", tmp_path)
+    store.ref_store.delete_repository(store.snapshots.repository("a/base"))
+    with store:
+        with pytest.raises(MissingBlobError, match="needed by a/child@refs/heads/main"):
+            collect(store)
+        store.ref_store.delete_repository(store.snapshots.repository("a/child"))
+        collect(store)
+        assert read_all(store, "c/d") == {"y": noise(5000, 2)}
+
+
+def test_refuses_beside_an_unreadable_pack(store: Store) -> None:
+    """A pack on disk that cannot be indexed may hold records that count; repairing lets gc go on."""
+    put(store, "a/b", {"x": noise(5000, 1)})
+    put(store, "c/d", {"y": noise(5000, 2)})
+    store.delete_repository("a/b")
+    pack = store.layout.pack(store.settings.hasher.digest(b"any"))
+    pack.parent.mkdir(exist_ok=True)
+    pack.write_bytes(b"not a pack" * 100)
+    before = store.layout.list_packs()
+    with pytest.raises(IntegrityError, match=pack.stem):
+        collect(store)
+    assert store.layout.list_packs() == before
+    verify(store, is_repairing=True)
+    assert collect(store) > 5000
+    assert read_all(store, "c/d") == {"y": noise(5000, 2)}
+
+
+def test_a_record_alone_keeps_its_pack(store: Store) -> None:
+    """A pack that holds nothing live but a record, whose chunks lie elsewhere, is not taken for dead."""
+    put(store, "a/b", {"x": noise(50_000, 1)})
+    (blob,) = {segment.digest for segment in only_file(store, "a/b").segments}
+    record = store.catalog.blob_record(blob)
+    writer = PackWriter(
+        store.layout, store.settings.store_id, store.settings.hasher, store.layout.packs / "alone.tmp"
+    )
+    writer.table.blobs.append(replace(record, generation=record.generation + 1))
+    pack, nbytes = writer.seal(store.catalog.last_sealed_at_ns() + 1)
+    index_pack(store.catalog, store.settings.hasher, pack, nbytes, writer.table)
+    collect(store)
+    assert read_all(store, "a/b") == {"x": noise(50_000, 1)}
+    assert_sound(store)
+
+
+def only_file(store: Store, name: str) -> FileRecord:
+    snapshot = store.snapshots.snapshot(name)
+    return snapshot.record(snapshot.tree.entries[0])

@@ -2,7 +2,13 @@
 
 import time
 
+import pytest
+from sqlalchemy import insert, select
+
 from tensorhub import Digest, Store, parse_repository
+from tensorhub.schema.names import RepositoryId, RepoType
+from tensorhub.store import catalog_schema as schema
+from tensorhub.store import places as places_module
 from tensorhub.store.places import refresh_places
 
 from ...weights import noise, put, safetensors, weights
@@ -65,3 +71,37 @@ def test_refreshing_changes_nothing_that_is_right(store: Store) -> None:
     before = store.places.files(digest(store, "a/b"))
     refresh_places(store.catalog, store.ref_store, store.snapshots, parse_repository("a/b"))
     assert store.places.files(digest(store, "a/b")) == before
+
+
+def test_thousands_of_homes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many homes counting reads two for each blob, and they are the first two."""
+    put(store, "m/own", {"m.safetensors": safetensors({"w": BASE, "v": weights((50, 50), 2)})})
+    tree = store.snapshots.snapshot("m/own").commit.tree
+    repositories = [RepositoryId(RepoType.MODEL, f"z/{(7 * index) % 3000}") for index in range(3000)]
+    with store.catalog.write() as connection:
+        trees, columns = schema.repository_tree, schema.stored_object.c
+        tree_id = connection.execute(select(columns.id).where(columns.digest == tree.value)).scalar_one()
+        connection.execute(
+            insert(trees),
+            [
+                {"repo_type": "model", "repo_id": item.repo_id, "tree": tree_id, "date_ms": index // 2}
+                for index, item in enumerate(repositories)
+            ],
+        )
+    blobs = [tensor.digest for tensor in store.tensors("m/own")]
+    homes = store.places.repositories(blobs)
+    own = parse_repository("m/own")
+    pairs = [sorted(repositories[at : at + 2], key=lambda item: item.repo_id) for at in range(0, 3000, 2)]
+    assert homes == {blob: [*(item for pair in pairs for item in pair), own] for blob in blobs}
+    made: list[str] = []
+
+    def count_made(repo_type: RepoType, repo_id: str) -> RepositoryId:
+        made.append(repo_id)
+        return RepositoryId(repo_type, repo_id)
+
+    monkeypatch.setattr(places_module, "RepositoryId", count_made)
+    first, second = pairs[0]
+    counts = dict.fromkeys(blobs, 2)
+    assert store.places.count_by_repository(counts) == {str(first): 4}
+    assert store.places.count_by_repository(counts, prefer_other_than=first) == {str(second): 4}
+    assert len(made) == 8

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tensorhub import Store, collect_garbage
-from tensorhub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from tensorhub import Store, collect_garbage, parse_repository
+from tensorhub.errors import CorruptIndexError, RepositoryNotFoundError, RevisionNotFoundError
+from tensorhub.schema.names import parse_ref
 
 from ...weights import assert_sound, noise, put, read_all
 
@@ -81,3 +82,25 @@ def test_nothing_to_remove(store: Store) -> None:
         store.squash("a/b", "dev")
     with pytest.raises(RepositoryNotFoundError):
         store.delete_repository("a/c")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff nothing that points anywhere\n"])
+def test_beside_damaged_refs(store: Store, content: bytes) -> None:
+    """A damaged ref keeps nothing from being removed, itself included; gc waits until it is gone."""
+    put(store, "a/whole", {"x": noise(20_000, 1)})
+    put(store, "a/broken", {"y": noise(20_000, 2)})
+    put(store, "a/broken", {"z": noise(20_000, 3)}, revision="dev")
+    put(store, "a/stays", {"w": noise(20_000, 4)})
+    for repository in ("a/broken", "a/stays"):
+        store.layout.ref(parse_repository(repository), parse_ref("main")).write_bytes(content)
+    with pytest.raises(CorruptIndexError):
+        collect_garbage(store, grace_s=0)
+    assert store.delete_repository("a/whole").freed_nbytes >= 20_000
+    told = store.delete_repository("a/broken", is_dry_run=True)
+    assert told.removed == ("refs/heads/dev", "refs/heads/main")
+    assert told.freed_nbytes >= 20_000
+    assert store.delete_ref("a/broken", "dev").freed_nbytes >= 20_000
+    assert store.delete_ref("a/stays", "main").freed_nbytes == 0
+    assert store.delete_repository("a/broken").removed == ("refs/heads/main",)
+    assert [info.repo_id for info in store.repositories()] == ["a/stays"]
+    assert collect_garbage(store, grace_s=0).freed_nbytes > 70_000

@@ -1,6 +1,7 @@
 """Restoring: byte for byte, never through links, never outside."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tensorhub.errors import (
     InvalidNameError,
     TensorHubError,
 )
+from tensorhub.schema.digest import Digest
+from tensorhub.store.reader import BlobReader
 
 from ...weights import noise, put, safetensors, tuned, weights, write_folder
 
@@ -161,3 +164,34 @@ def test_an_old_revision(store: Store, tmp_path: Path) -> None:
     put(store, "a/b", {"x": b"2"})
     result = restore(store, "a/b", tmp_path / "out", revision=old[:8])
     assert (result.commit_id, found_in(tmp_path / "out")) == (old, {"x": b"1"})
+
+
+def test_an_error_leaves_no_job_behind(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks still in flight when one is damaged are never written to a file that got the descriptor's number."""
+    put(store, "a/b", {"w": noise(8 << 20, 1)})
+    read_into = BlobReader.read_into
+
+    def slow(self: BlobReader, digest: Digest, start: int, out: memoryview) -> None:
+        if not start:
+            raise IntegrityError("chunk", expected="sound", found="damaged")
+        time.sleep(0.1)
+        read_into(self, digest, start, out)
+
+    close, reopened = os.close, []
+
+    def close_and_reopen(descriptor: int) -> None:
+        close(descriptor)
+        reopened.append(os.open(victim, os.O_RDWR))  # gets the number that was just freed
+
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"V" * 100)
+    monkeypatch.setattr(BlobReader, "read_into", slow)
+    with monkeypatch.context() as patch:
+        patch.setattr("tensorhub.store.restore.os.close", close_and_reopen)
+        with pytest.raises(IntegrityError):
+            restore(store, "a/b", tmp_path / "out", workers=2)
+    for descriptor in reopened:
+        close(descriptor)
+    assert reopened
+    assert victim.read_bytes() == b"V" * 100
+    assert not list((tmp_path / "out").iterdir())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tensorhub import Store, collect_garbage, stats
+from tensorhub.errors import MissingBlobError
 
 from ...weights import assert_identity, assert_sound, noise, put, safetensors, tuned, weights
 
@@ -87,3 +88,12 @@ def test_garbage_is_overhead(store: Store) -> None:
     collect_garbage(store, grace_s=0)
     assert_sound(store)
     assert stats(store).packs_nbytes < found.packs_nbytes - 79_000
+
+
+def test_a_missing_file_record_is_named(store: Store) -> None:
+    """A live file record that no pack holds is told by its digest."""
+    put(store, "a/b", {"x": noise(5000, 1)})
+    (entry,) = store.snapshots.snapshot("a/b").tree.entries
+    store.catalog.drop_rows(packs=[], blobs=[], objects=[entry.file])
+    with pytest.raises(MissingBlobError, match=entry.file.value.hex()):
+        stats(store)

@@ -1,13 +1,16 @@
 """Verify names what is damaged and whom it affects."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from tensorhub import Store, rebuild_catalog, verify
+from tensorhub import Store, collect_garbage, rebuild_catalog, verify
 from tensorhub.errors import CorruptIndexError, StoreLockedError
 from tensorhub.schema.digest import Digest
+from tensorhub.store import verify as verify_module
+from tensorhub.store.layout import Layout
 from tensorhub.store.leases import Lease
 
 from ...weights import noise, put, read_all, safetensors, tuned, weights
@@ -130,3 +133,56 @@ def test_rebuild_waits_for_nobody(filled: Store) -> None:
     """While a writer is at work there is no rebuild."""
     with Lease(filled.layout), pytest.raises(StoreLockedError):
         rebuild_catalog(filled.path)
+
+
+def test_a_pack_sealed_meanwhile_is_not_lost(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack that appears between looking at the disk and at the catalogue is no damage."""
+    list_packs = type(filled.layout).list_packs
+    with Store.open(filled.path) as other:
+
+        def put_after_listing(layout: Layout) -> dict[Digest, Path]:
+            monkeypatch.undo()
+            found = list_packs(layout)
+            put(other, "a/new", {"z": noise(4000, 7)})
+            return found
+
+        monkeypatch.setattr(Layout, "list_packs", put_after_listing)
+        report = verify(filled, is_repairing=True)
+    assert (report.damages, report.set_aside) == ((), ())
+    assert read_all(filled, "a/new") == {"z": noise(4000, 7)}
+
+
+def test_a_pack_removed_meanwhile_is_not_lost(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What gc removes while verify looks is neither an error nor damage."""
+    filled.delete_repository("a/apart")
+    list_packs = type(filled.layout).list_packs
+    with Store.open(filled.path) as other:
+
+        def collect_after_listing(layout: Layout) -> dict[Digest, Path]:
+            monkeypatch.undo()
+            found = list_packs(layout)
+            assert collect_garbage(other, grace_s=0).packs_removed == 1
+            return found
+
+        monkeypatch.setattr(Layout, "list_packs", collect_after_listing)
+        report = verify(filled, is_repairing=True)
+    assert (report.damages, report.set_aside) == ((), ())
+
+
+def test_repair_looks_again(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack that was put back before the lock was taken stays in service."""
+    path, offset = place(filled, filled.tensors("a/base")[0].digest)
+    whole = path.read_bytes()
+    flip(path, offset + 9)
+    trace = verify_module._trace
+
+    def put_back(*arguments: Any) -> None:
+        trace(*arguments)
+        path.write_bytes(whole)
+
+    monkeypatch.setattr(verify_module, "_trace", put_back)
+    report = verify(filled, is_repairing=True)
+    assert report.damages
+    assert report.set_aside == ()
+    monkeypatch.undo()
+    assert verify(filled).is_sound
