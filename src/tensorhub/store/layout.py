@@ -193,7 +193,10 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
                 path=str(root),
                 action="Use it as it is, or choose another folder.",
             )
-        if set(present) - {"packs", "refs", "leases"}:
+        foreign = set(present) - {"packs", "refs", "leases"}
+        if not foreign or "packs" in present:
+            _check_no_content(layout)
+        if foreign:
             raise AlreadyExistsError(
                 f"folder {root}",
                 expected="an empty folder",
@@ -201,7 +204,6 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
                 path=str(root),
                 action="Choose an empty or a new folder for the store.",
             )
-        _check_no_content(layout)
         for folder in (layout.packs, layout.temporary, layout.refs, layout.leases):
             folder.mkdir(exist_ok=True)
     except OSError as error:

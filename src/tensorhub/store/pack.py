@@ -183,6 +183,9 @@ class PackWriter:
             return
         try:
             self._file.flush()
+        except ValueError:  # sealed or discarded by the writer's thread since the line above
+            if not self._file.closed:
+                raise
         except OSError as error:
             raise from_os_error(error, f"writing the pack {self.path}") from error
 

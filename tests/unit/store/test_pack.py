@@ -75,6 +75,33 @@ def test_unsealed_bytes_are_readable(hub: tuple[Layout, Settings]) -> None:
     assert not path.exists()
 
 
+def test_a_flush_while_the_pack_is_closed(hub: tuple[Layout, Settings]) -> None:
+    """A reader's flush may meet the close of a seal; there is nothing left to hand over then."""
+    writer = PackWriter(hub[0], hub[1].store_id, HASHER, hub[0].temporary / "1.tmp")
+
+    class Closing:
+        """Says that it is open once, as to a thread that looks just before the close."""
+
+        looks = 0
+
+        @property
+        def closed(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+        def flush(self) -> None:
+            raise ValueError("flush of closed file")
+
+        def close(self) -> None:
+            pass
+
+    real, writer._file = writer._file, Closing()  # type: ignore[assignment]
+    writer.flush()
+    writer._file = real
+    writer.discard()
+    writer.flush()
+
+
 def test_short_reads_are_damage(hub: tuple[Layout, Settings]) -> None:
     """Reading past the end names the pack and the offset; a missing pack is told as such."""
     pack, nbytes, _ = write(hub, [b"one"])
