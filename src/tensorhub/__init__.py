@@ -15,7 +15,7 @@ from tensorhub.store.add import add_files, add_folder
 from tensorhub.store.gc import collect_garbage
 from tensorhub.store.import_cache import add_hf_cache
 from tensorhub.store.layout import default_store_path
-from tensorhub.store.predict import predict_files, predict_folder
+from tensorhub.store.predict import Predictor, predict_files, predict_folder
 from tensorhub.store.progress import Progress
 from tensorhub.store.relations import similar, trace_lineage
 from tensorhub.store.restore import restore
@@ -59,6 +59,7 @@ __all__ = [
     "LineageEdge",
     "LineageReport",
     "Prediction",
+    "Predictor",
     "Progress",
     "RefInfo",
     "RefName",

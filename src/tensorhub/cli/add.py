@@ -42,10 +42,6 @@ EXAMPLES = """
   tensorhub add ~/models/llama-chat --dry-run predicts, stores nothing
 """
 
-_PREDICTED_ALONE = (
-    "each folder is predicted against what the store holds now, not against the others named here"
-)
-
 Item = TypeVar("Item")
 
 
@@ -185,20 +181,19 @@ def _note_rest(error: TensorHubError, done: list[th.AddResult], not_started: int
 def _predict(options: CommonOptions, targets: list[Target]) -> None:
     predictions = []
     with _open_or_pretend(options) as store:
+        predictor = th.Predictor(store)
         for target in targets:
             with Watcher(options) as watcher:
                 if target.folder is not None:
-                    prediction = th.predict_folder(store, target.folder, target.repository, progress=watcher)
+                    prediction = predictor.folder(target.folder, target.repository, progress=watcher)
                 else:
-                    prediction = th.predict_files(store, target.files, target.repository, progress=watcher)
+                    prediction = predictor.files(target.files, target.repository, progress=watcher)
             predictions.append(prediction)
             if not options.is_json:
                 print_predicted(prediction)
                 print_notices([*watcher.notices, *prediction.notices], options)
     if options.is_json:
         write_json(th.to_json(predictions))
-    elif len(predictions) > 1:
-        print_notices([_PREDICTED_ALONE], options)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from tensorhub._native import xor_popcount
 from tensorhub.codecs.plane_entropy import plane_entropy_nbytes
@@ -27,20 +28,26 @@ from tensorhub.lineage.index import SketchIndex
 from tensorhub.lineage.prediction import predict_standalone_ratio
 from tensorhub.lineage.sketch import Sketch, parse_sketch, sketch_geometry
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import BlobRecord
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
 from tensorhub.store.catalog import Catalog
-from tensorhub.store.reader import BlobReader
 
-PIECE_NBYTES = (
-    64 << 10
-)  # a trial piece: long enough for zstd's tables to settle (benchmarks/records, lineage)
-MAX_PIECES = 4
 SMALL_TRIALS = 3  # candidates among small tensors that are tried, after all were compared bit by bit
 SMALL_NBYTES = 64 << 10  # below this there is no sketch
 MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
 _FIRST_KEY = 1 << 62  # keys of this transaction's blobs; row ids stay far below
 
 ReadPiece = Callable[[int, int], memoryview]
+
+
+class BaseReader(Protocol):
+    """Where the bytes of bases come from: a store's ``BlobReader``, or what stands for one in a prediction."""
+
+    def record(self, digest: Digest) -> BlobRecord:
+        """Give a blob's record; never asked for a blob that was added to the search."""
+
+    def read_into(self, digest: Digest, start: int, out: bytearray | memoryview, *, depth: int = 0) -> None:
+        """Fill ``out`` with the blob's bytes from ``start``; ``IntegrityError`` where they are damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class BaseSearch:
         The store's.
     """
 
-    def __init__(self, catalog: Catalog, reader: BlobReader) -> None:
+    def __init__(self, catalog: Catalog, reader: BaseReader) -> None:
         self._catalog = catalog
         self._reader = reader
         self._hinted: set[Digest] = set()

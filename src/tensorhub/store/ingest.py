@@ -229,6 +229,7 @@ class Ingest:
             writer.discard()
             raise
         self._sealed[self._token] = pack
+        self._reader.sealed(self._token, pack)
         index_pack(self._catalog, self._hasher, pack, nbytes, writer.table)
         done = [self._pending.pop(record.digest, None) for record in writer.table.blobs]
         self._reader.drop_pending([record for record in done if record is not None], ())

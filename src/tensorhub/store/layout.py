@@ -174,6 +174,8 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     ------
     AlreadyExistsError
         The folder holds a store, or anything else.
+    CorruptIndexError
+        It holds packs or refs: a store that lost its ``hub.json``.
     BackendError
         The folder cannot be made.
     """
@@ -191,7 +193,10 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
                 path=str(root),
                 action="Use it as it is, or choose another folder.",
             )
-        if set(present) - {"packs", "refs", "leases"}:
+        foreign = set(present) - {"packs", "refs", "leases"}
+        if not foreign or "packs" in present:
+            _check_no_content(layout)
+        if foreign:
             raise AlreadyExistsError(
                 f"folder {root}",
                 expected="an empty folder",
@@ -216,6 +221,22 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     document["checksum"] = _settings_checksum(document)
     write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode(), is_new=True)
     return layout, settings
+
+
+def _check_no_content(layout: Layout) -> None:
+    """Make sure that what an interrupted creation left is all there is, and no store without its settings."""
+    packs = (path for path in layout.packs.glob("*/*.pack") if path.parent != layout.temporary)
+    refs = (path for path in layout.refs.rglob("*") if not path.name.startswith(".") and path.is_file())
+    found = next(packs, None) or next(refs, None)
+    if found is not None and not layout.hub_json.exists():  # one that was made just now is refused below
+        raise CorruptIndexError(
+            f"store {layout.root}",
+            expected="a hub.json beside packs and refs",
+            found=f"{found.relative_to(layout.root)}, but no hub.json",
+            path=str(layout.hub_json),
+            action="Restore hub.json from a backup (docs/format.md, section 2; its store_id stands in every "
+            "pack's header, bytes 16 to 32), or choose another folder for a new store.",
+        )
 
 
 def _settings_checksum(document: dict[str, Any]) -> str:

@@ -18,10 +18,12 @@ from pathlib import Path
 import zstandard
 
 from tensorhub.errors import (
+    BackendError,
     CorruptPackError,
     FormatError,
     InvalidRecordError,
     InvariantError,
+    LimitExceededError,
     MissingBlobError,
     UnsupportedVersionError,
     from_os_error,
@@ -32,6 +34,7 @@ from tensorhub.schema.records import CHUNK_ALIGNMENT, BlobRecord, parse_blob_rec
 from tensorhub.schema.wire import RecordReader, RecordWriter
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, fsync_folder
+from tensorhub.store.table_estimate import TableEstimate
 
 PACK_VERSION = 1
 TARGET_NBYTES = 256 << 20  # design: big enough for object stores and few files, small enough to rewrite
@@ -137,7 +140,8 @@ def parse_table(data: bytes, sealed_at_ns: int) -> PackTable:
 class PackWriter:
     """Writes one pack under a temporary name; :meth:`seal` makes it count.
 
-    Not thread-safe: one thread appends. A writer that failed once is dead and must be discarded.
+    Not thread-safe: one thread appends. A writer that failed once is dead: it takes nothing more and must be
+    discarded.
     """
 
     def __init__(self, layout: Layout, store_id: bytes, hasher: Hasher, temporary: Path) -> None:
@@ -147,6 +151,8 @@ class PackWriter:
         self.table = PackTable()
         self._state = hasher.start()
         self._offset = 0
+        self._is_dead = False
+        self._estimate = TableEstimate()
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
             self._file = temporary.open("xb", buffering=1 << 20)
@@ -160,10 +166,26 @@ class PackWriter:
         """Bytes written so far."""
         return self._offset
 
+    @property
+    def table_nbytes_estimate(self) -> int:
+        """At least what the table takes so far, before compression; cheap, and a small multiple at most."""
+        return self._estimate.update(self.table.blobs, self.table.objects, self.table.facts)
+
+    def _check_alive(self) -> None:
+        if self._is_dead:
+            raise InvariantError(
+                f"pack {self.path}",
+                expected="a writer that never failed",
+                found="one whose earlier write failed, or that was sealed or discarded",
+                action="Nothing of this pack counts; repeat the command once its first error is mended.",
+            )
+
     def _append(self, data: bytes) -> None:
+        self._check_alive()
         try:
             self._file.write(data)
         except OSError as error:
+            self._is_dead = True
             raise from_os_error(error, f"writing the pack {self.path}") from error
         self._state.update(data)
         self._offset += len(data)
@@ -183,7 +205,11 @@ class PackWriter:
             return
         try:
             self._file.flush()
+        except ValueError:  # sealed or discarded by the writer's thread since the line above
+            if not self._file.closed:
+                raise
         except OSError as error:
+            self._is_dead = True
             raise from_os_error(error, f"writing the pack {self.path}") from error
 
     def seal(self, sealed_at_ns: int) -> tuple[Digest, int]:
@@ -194,15 +220,8 @@ class PackWriter:
         tuple
             Pack id and size in bytes.
         """
-        self.table.sealed_at_ns = sealed_at_ns
-        raw = self.table.to_bytes()
-        if parse_table(raw, sealed_at_ns) != self.table:
-            raise InvariantError(
-                "pack table",
-                expected="the table that was written",
-                found="another one",
-                action="Please report this with the command that led here.",
-            )
+        self._check_alive()
+        raw = self._table_bytes(sealed_at_ns)
         coded = zstandard.ZstdCompressor(level=_TABLE_LEVEL).compress(raw)
         offset = self.append(coded)
         padding = bytes(-self._offset % CHUNK_ALIGNMENT)
@@ -210,11 +229,13 @@ class PackWriter:
         unchecked = _FOOT.pack(*fields[0], 0, *fields[1])
         found = checksum(b"".join((self._head, coded, padding, unchecked)))
         self._append(padding + _FOOT.pack(*fields[0], found, *fields[1]))
+        self._is_dead = True  # nothing may follow, whether the rest succeeds or not
         pack = self._hasher.finish(self._state)
         target = self._layout.pack(pack)
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            self._check_size(os.fstat(self._file.fileno()).st_size)
             self._file.close()
             target.parent.mkdir(parents=True, exist_ok=True)
             self.path.replace(target)
@@ -224,8 +245,39 @@ class PackWriter:
             raise from_os_error(error, f"sealing the pack {self.path}") from error
         return pack, self._offset
 
+    def _table_bytes(self, sealed_at_ns: int) -> bytes:
+        """Serialise the table and parse it back."""
+        self.table.sealed_at_ns = sealed_at_ns
+        raw = self.table.to_bytes()
+        if len(raw) > MAX_TABLE_NBYTES:
+            raise LimitExceededError(
+                f"table of the pack {self.path}",
+                expected=f"at most {MAX_TABLE_NBYTES} bytes",
+                found=f"{len(raw)} bytes",
+                action="Add the files in several commits; nothing of this pack counts.",
+            )
+        if parse_table(raw, sealed_at_ns) != self.table:
+            raise InvariantError(
+                "pack table",
+                expected="the table that was written",
+                found="another one",
+                action="Please report this with the command that led here.",
+            )
+        return raw
+
+    def _check_size(self, nbytes: int) -> None:
+        if nbytes != self._offset:
+            raise BackendError(
+                f"pack {self.path}",
+                expected=f"{self._offset} bytes, as written",
+                found=f"{nbytes} bytes on disk",
+                path=str(self.path),
+                action="Look for disk faults and for whatever else wrote to it; nothing of this pack counts.",
+            )
+
     def discard(self) -> None:
         """Throw the unsealed pack away; a disk that fails again has been reported already."""
+        self._is_dead = True
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):

@@ -64,7 +64,8 @@ class BlobReader:
         self._chunks_nbytes = 0
         self._decoding: dict[ChunkKey, Future[bytearray]] = {}
         self._pending: dict[bytes, list[BlobRecord]] = {}  # several writers may bring one blob
-        self._unsealed: dict[bytes, tuple[PackFile, Callable[[], None]]] = {}
+        # By token: the unsealed pack, or the id that it got; descriptors of sealed ones are bounded by _packs.
+        self._unsealed: dict[bytes, tuple[PackFile, Callable[[], None]] | Digest] = {}
 
     # -- what a writer has not sealed yet -------------------------------------------------------------------
 
@@ -72,6 +73,11 @@ class BlobReader:
         """Let stored ranges whose pack is ``token`` be read from a writer's unsealed pack."""
         with self._lock:
             self._unsealed[token.value] = (PackFile(path, None), flush)
+
+    def sealed(self, token: Digest, pack: Digest) -> None:
+        """Read stored ranges whose pack is ``token`` from the pack that it became."""
+        with self._lock:
+            self._unsealed[token.value] = pack
 
     def add_pending(self, record: BlobRecord) -> None:
         """Make a blob readable that the catalogue does not know yet; its ranges name a pinned pack."""
@@ -160,7 +166,9 @@ class BlobReader:
                 action="Please report this with the command that led here.",
             )
         unsealed = self._unsealed.get(pack.value)
-        if unsealed is not None:
+        if isinstance(unsealed, Digest):
+            pack = unsealed
+        elif unsealed is not None:
             file, flush = unsealed
             flush()
             return file

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorhub import Store, add_hf_cache, rebuild_catalog, verify
+from tensorhub import Store, add_hf_cache, collect_garbage, rebuild_catalog, verify
 from tensorhub.errors import FileEntryNotFoundError, NotFoundError
 from tensorhub.schema.facts import FactKind
 
@@ -141,3 +141,55 @@ def test_no_cache(store: Store, tmp_path: Path) -> None:
         add_hf_cache(store, tmp_path / "missing")
     (tmp_path / "empty").mkdir()
     assert add_hf_cache(store, tmp_path / "empty") == []
+
+
+def pruned(root: Path, commit: str, content: bytes) -> Path:
+    """Lay a cache out that holds one revision only, as after a prune."""
+    place = root / commit[:4]
+    cache(place, "models--o--n", {commit: {"w": content}}, {"main": commit, "refs/pr/1": commit})
+    return place
+
+
+def test_a_moved_main_keeps_the_earlier_commit(store: Store, tmp_path: Path) -> None:
+    """Upstream moves all its refs and the cache is pruned: what was imported stays reachable, and gc leaves it."""
+    old, new = noise(9000, 1), noise(9000, 2)
+    add_hf_cache(store, pruned(tmp_path, FIRST, old))
+    add_hf_cache(store, pruned(tmp_path, SECOND, new))
+    refs = {info.name: info.commit_id for info in store.refs("o/n")}
+    assert FIRST in refs.values()
+    assert len(refs) == 3
+    assert store.resolve("o/n", f"refs/convert/commit-{FIRST}") == FIRST
+    collect_garbage(store, grace_s=0)
+    assert store.read("o/n", "w", revision=FIRST) == old
+    assert store.read("o/n", "w") == new
+    add_hf_cache(store, tmp_path / FIRST[:4])  # and back: nothing is doubled, nothing lost
+    add_hf_cache(store, tmp_path / SECOND[:4])
+    assert store.read("o/n", "w", revision=FIRST) == old
+    assert store.resolve("o/n") == SECOND
+    assert_sound(store)
+
+
+def test_a_local_commit_on_top_is_kept(store: Store, tmp_path: Path) -> None:
+    """The same cache again after a local commit: main is upstream's, the local commit keeps a ref."""
+    place = pruned(tmp_path, FIRST, noise(9000, 1))
+    add_hf_cache(store, place)
+    with store.begin_commit("o/n") as transaction:
+        transaction.put_file("mine.txt", b"my notes")
+        mine = transaction.publish().commit_id
+    add_hf_cache(store, place)
+    assert store.resolve("o/n") == FIRST
+    collect_garbage(store, grace_s=0)
+    assert store.read("o/n", "mine.txt", revision=f"refs/convert/commit-{mine}") == b"my notes"
+    assert len(store.refs("o/n")) == 3
+    assert_sound(store)
+
+
+def test_another_import_of_the_same_commit_is_kept(store: Store, tmp_path: Path) -> None:
+    """Two partial imports of one commit under two refs: moving the second ref loses none of its files."""
+    cache(tmp_path / "a", "models--o--n", {FIRST: {"x": b"x"}}, {"refs/pr/1": FIRST})
+    add_hf_cache(store, tmp_path / "a")
+    cache(tmp_path / "b", "models--o--n", {FIRST: {"y": b"y"}}, {"main": FIRST, "refs/pr/1": FIRST})
+    add_hf_cache(store, tmp_path / "b")
+    names = [str(ref) for ref in store.ref_store.list(store.snapshots.repository("o/n"))]
+    assert any("x" in read_all(store, "o/n", name) for name in names)
+    assert_sound(store)

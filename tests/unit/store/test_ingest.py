@@ -11,7 +11,7 @@ from tensorhub.formats.source import MemorySource
 from tensorhub.lineage.sketch import sketch_of
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
-from tensorhub.store import digesting, ingest
+from tensorhub.store import digesting, ingest, reader
 from tensorhub.store.digesting import digest_segment
 from tensorhub.store.hashing import Hasher, checksum
 
@@ -93,4 +93,26 @@ def test_many_packs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, "a/b", files)
     assert len(store.layout.list_packs()) >= 4
     assert read_all(store, "a/b") == files
+    assert_sound(store)
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_sealed_packs_give_their_descriptors_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit of many packs keeps no more of them open than any reader, and reads bases out of all."""
+    monkeypatch.setattr(ingest, "TARGET_NBYTES", 1)
+    monkeypatch.setattr(reader, "_OPEN_PACKS", 4)
+    before = _open_files()
+    with store.begin_commit("a/b", workers=2) as transaction:
+        for number in range(60):
+            transaction.put_file(f"{number}", noise(5000, number))
+        for number in range(60):
+            transaction.put_file(
+                f"{number}.safetensors", safetensors({"w": weights((100, 350), number % 20)})
+            )
+        transaction._ingest.drain()
+        assert _open_files() - before < 30
+        transaction.publish()
     assert_sound(store)

@@ -1,6 +1,7 @@
 """Paths, hub.json, and small durable writes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_create_refuses_what_is_there(tmp_path: Path) -> None:
         create_layout(tmp_path / "other", is_keyed=False)
     with pytest.raises(NotFoundError):
         create_layout(tmp_path / "other" / "x" / "hub", is_keyed=False)
+
+
+@pytest.mark.parametrize("lost", ["packs", "refs"])
+def test_a_lost_hub_json_is_no_new_store(tmp_path: Path, lost: str) -> None:
+    """Packs or refs without settings are a damaged store: nothing is made over them."""
+    with Store.create(tmp_path / "hub") as store, store.begin_commit("o/n") as transaction:
+        transaction.put_file("x", b"x" * 5000)
+        transaction.publish()
+    (tmp_path / "hub" / "hub.json").unlink()
+    for path in (tmp_path / "hub").glob("state*"):
+        path.unlink()
+    for path in (tmp_path / "hub").glob("catalog*"):
+        path.unlink()
+    shutil.rmtree(tmp_path / "hub" / lost)
+    with pytest.raises(CorruptIndexError, match=r"hub\.json"):
+        create_layout(tmp_path / "hub", is_keyed=False)
+    assert not (tmp_path / "hub" / "hub.json").exists()
 
 
 def test_interrupted_creation_can_be_repeated(tmp_path: Path) -> None:

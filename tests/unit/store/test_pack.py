@@ -1,16 +1,28 @@
 """Packs: written once, named by their bytes, refused when damaged."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from tensorhub.errors import CorruptPackError, MissingBlobError, UnsupportedVersionError
+from tensorhub.errors import (
+    BackendError,
+    CorruptPackError,
+    InvariantError,
+    LimitExceededError,
+    MissingBlobError,
+    OutOfSpaceError,
+    UnsupportedVersionError,
+)
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import Fact, FactKind
-from tensorhub.schema.records import BlobRecord, ChunkRecord, StoredRange, Tree
+from tensorhub.schema.records import BlobRecord, ChunkRecord, SourceRange, StoredRange, Tree
+from tensorhub.store import pack as pack_module
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, Settings, create_layout
 from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES, PackFile, PackWriter, parse_table
+
+from ...weights import noise
 
 HASHER = Hasher()
 
@@ -73,6 +85,93 @@ def test_unsealed_bytes_are_readable(hub: tuple[Layout, Settings]) -> None:
     writer.discard()
     writer.flush()
     assert not path.exists()
+
+
+def test_a_flush_while_the_pack_is_closed(hub: tuple[Layout, Settings]) -> None:
+    """A reader's flush may meet the close of a seal; there is nothing left to hand over then."""
+    writer = PackWriter(hub[0], hub[1].store_id, HASHER, hub[0].temporary / "1.tmp")
+
+    class Closing:
+        """Says that it is open once, as to a thread that looks just before the close."""
+
+        looks = 0
+
+        @property
+        def closed(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+        def flush(self) -> None:
+            raise ValueError("flush of closed file")
+
+        def close(self) -> None:
+            pass
+
+    real, writer._file = writer._file, Closing()  # type: ignore[assignment]
+    writer.flush()
+    writer._file = real
+    writer.discard()
+    writer.flush()
+
+
+def test_a_failed_writer_is_dead(hub: tuple[Layout, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a write that failed nothing is appended or sealed, and no pack appears."""
+    writer = PackWriter(hub[0], hub[1].store_id, HASHER, hub[0].temporary / "1.tmp")
+    real = writer._file
+
+    class Full:
+        def write(self, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+    writer._file = Full()  # type: ignore[assignment]
+    with pytest.raises(OutOfSpaceError):
+        writer.append(b"x")
+    writer._file = real
+    with pytest.raises(InvariantError, match="failed"):
+        writer.append(b"y")
+    with pytest.raises(InvariantError, match="failed"):
+        writer.seal(1)
+    writer.discard()
+    assert hub[0].list_packs() == {}
+
+
+def test_a_pack_of_another_size_gets_no_name(hub: tuple[Layout, Settings]) -> None:
+    """What lies on disk must be what was written, before the rename."""
+    writer = PackWriter(hub[0], hub[1].store_id, HASHER, hub[0].temporary / "1.tmp")
+    writer.append(b"x" * 100)
+    writer.flush()
+    with writer.path.open("ab") as other:
+        other.write(bytes(1000))
+    with pytest.raises(BackendError, match="on disk"):
+        writer.seal(1)
+    assert hub[0].list_packs() == {}
+    with pytest.raises(InvariantError):
+        writer.append(b"y")
+    writer.discard()
+
+
+def test_a_table_beyond_the_limit(hub: tuple[Layout, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that no reader would take is refused before it is written; the estimate tells in time."""
+    writer = PackWriter(hub[0], hub[1].store_id, HASHER, hub[0].temporary / "1.tmp")
+    for number in range(50):
+        digest = HASHER.digest(str(number).encode())
+        chunks = tuple(
+            ChunkRecord(1, 1, b"", (SourceRange(digest, n << 20, 1 << 20),), 2, 1, b"p", False, stored, n)
+            for n in range(number)
+            for stored in [StoredRange(digest, n << 40, 1 << 30, (1 << 64) - 1)]
+        )
+        if chunks:
+            writer.table.blobs.append(BlobRecord(digest, number << 20, 2, 1 << 20, 5, 1 << 30, None, chunks))
+        writer.table.objects.append((ObjectKind.TREE, noise(number, number)))
+        writer.table.facts.append(Fact(FactKind.FILE_SHA256, digest, bytes(32)))
+        nbytes = len(writer.table.to_bytes())
+        assert nbytes <= writer.table_nbytes_estimate <= 4 * nbytes + 200
+    before = writer.nbytes
+    monkeypatch.setattr(pack_module, "MAX_TABLE_NBYTES", nbytes - 1)
+    with pytest.raises(LimitExceededError):
+        writer.seal(1)
+    assert writer.nbytes == before
+    writer.discard()
 
 
 def test_short_reads_are_damage(hub: tuple[Layout, Settings]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorhub import Store, add_folder, predict_files, predict_folder
+from tensorhub import Predictor, Store, add_folder, predict_files, predict_folder
 
 from ...weights import noise, put, safetensors, tuned, weights, write_folder
 
@@ -46,3 +46,24 @@ def test_files(store: Store, tmp_path: Path) -> None:
     told = predict_files(store, [folder / "x", folder / "y"], "c/d")
     assert (told.repository, told.identical_nbytes, told.nbytes) == ("c/d", 5000, 12_000)
     assert told.predicted_stored_nbytes == pytest.approx(7000, rel=0.02)
+
+
+def test_several_folders_at_once(store: Store, tmp_path: Path) -> None:
+    """What earlier folders of a call bring is identical or a base for the later ones, small tensors included."""
+    small = weights((20, 100), 8)
+    base = {"m.safetensors": safetensors({"w": BASE, "s": small}), "t.json": b"{}" * 500}
+    child = {
+        "m.safetensors": safetensors({"w": tuned(BASE, 3), "s": tuned(small, 4)}),
+        "t.json": b"{}" * 500,
+        "again.safetensors": safetensors({"w": tuned(tuned(BASE, 3), 5), "v": weights((300, 500), 4)}),
+    }
+    folders = [write_folder(tmp_path / "base", base), write_folder(tmp_path / "child", child)]
+    predictor = Predictor(store)
+    told = [predictor.folder(folder, f"a/{folder.name}") for folder in folders]
+    done = [add_folder(store, folder, f"a/{folder.name}") for folder in folders]
+    assert told[1].bases == done[1].bases == {"a/base": 3}
+    for predicted, added in zip(told, done, strict=True):
+        assert predicted.delta_nbytes == added.delta_nbytes
+        assert predicted.identical_nbytes == added.added_nbytes - added.new_nbytes
+        assert predicted.predicted_stored_nbytes == pytest.approx(added.stored_nbytes, rel=0.05)
+    assert Predictor(store).files([folders[0] / "t.json"], "c/d").identical_nbytes == 1000
