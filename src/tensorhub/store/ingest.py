@@ -55,6 +55,8 @@ from tensorhub.store.progress import Progress
 from tensorhub.store.reader import BlobReader
 
 WINDOW_NBYTES = 48 << 20  # kept segments in flight
+# Records of many tiny tensors: a pack is also sealed when its table has grown to this, far below what readers accept.
+TARGET_TABLE_NBYTES = 64 << 20
 WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
 
 
@@ -363,7 +365,7 @@ class Ingest:
         self._progress.advance(raw_nbytes)
         if len(job.chunks) == len(job.digested.checksums):
             self._finish_blob(job, job.digested, writer)
-        if writer.nbytes >= TARGET_NBYTES:
+        if writer.nbytes >= TARGET_NBYTES or writer.table_nbytes_estimate >= TARGET_TABLE_NBYTES:
             self.seal()
         self.totals.stage_s["write"] += time.perf_counter() - started
 
