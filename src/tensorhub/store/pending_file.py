@@ -7,7 +7,6 @@ Not its duty: coding them (``ingest``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tensorhub.formats.source import ByteSource, FileSource
 from tensorhub.schema.digest import Digest
@@ -15,9 +14,6 @@ from tensorhub.schema.records import (
     FileRecord,
 )
 from tensorhub.schema.tensor import ParsedSegment, Segment
-
-if TYPE_CHECKING:
-    pass
 
 
 class PendingFile:
