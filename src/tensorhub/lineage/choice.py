@@ -57,14 +57,11 @@ class SmallCandidate:
     ----------
     key
         The candidate; later tensors have larger keys.
-    has_same_name
-        Whether it was once kept under the same tensor name.
     is_hinted
         Whether it belongs to a repository that metadata names as a base.
     """
 
     key: int
-    has_same_name: bool = False
     is_hinted: bool = False
 
 
@@ -156,11 +153,11 @@ def order_small_candidates(
     Returns
     -------
     list of SmallCandidate
-        Same name and hinted, then same name, then hinted, then the rest; the newest first in each.
+        Hinted ones, then the rest; the newest first in each.
     """
     ordered = sorted(
         candidates,
-        key=lambda candidate: (not candidate.has_same_name, not candidate.is_hinted, -candidate.key),
+        key=lambda candidate: (not candidate.is_hinted, -candidate.key),
     )
     return ordered[:limit]
 

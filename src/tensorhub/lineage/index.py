@@ -69,25 +69,6 @@ class _RowGroup:
         self.signatures[block][row] = sketch_signature(values, sketch.element_width)
         self.count += 1
 
-    def find(self, key: int) -> int | None:
-        for start, keys in zip(self._starts, self.keys, strict=True):
-            rows = np.flatnonzero(keys[: max(0, self.count - start)] == key)
-            if rows.size:
-                return start + int(rows[0])
-        return None
-
-    def remove(self, slot: int) -> None:
-        """Move the last sketch into the slot; drop the last block when it empties."""
-        self.count -= 1
-        block, row = self.locate(slot)
-        last_block, last_row = self.locate(self.count)
-        for blocks in (self.keys, self.signatures, self.values):
-            blocks[block][row] = blocks[last_block][last_row]
-            if last_row == 0:
-                blocks.pop()
-        if last_row == 0:
-            self._starts.pop()
-
 
 class SketchIndex:
     """Finds kept tensors that resemble a given one.
@@ -123,32 +104,6 @@ class SketchIndex:
         groups = self._groups.setdefault((sketch.version, sketch.element_width, sketch.row_nelems), {})
         groups.setdefault(sketch.nrows, _RowGroup()).append(key, sketch)
         self._count += 1
-
-    def discard(self, key: int) -> bool:
-        """Remove a sketch, if it is there.
-
-        Returns
-        -------
-        bool
-            Whether it was there.
-
-        Notes
-        -----
-        Scans the keys: about 0.2 ms per 100,000 sketches.
-        """
-        for group_key, groups in self._groups.items():
-            for nrows, group in groups.items():
-                slot = group.find(key)
-                if slot is None:
-                    continue
-                group.remove(slot)
-                self._count -= 1
-                if not group.count:
-                    del groups[nrows]
-                    if not groups:
-                        del self._groups[group_key]
-                return True
-        return False
 
     def query(self, sketch: Sketch, limit: int = 16, *, is_exhaustive: bool = False) -> list[Match]:
         """List the nearest sketches, best predicted ratio first.

@@ -144,7 +144,11 @@ class BaseSearch:
 
     def _sketched(self, sketch: Sketch) -> list[tuple[int, Digest]]:
         matches = self._group((sketch.element_width, sketch.row_nelems)).query(sketch)
-        chosen = shortlist(matches, predict_standalone_ratio(sketch))
+        hinted: list[int] = []
+        if self._hinted:  # look-ups that few transactions need
+            named = self._digests([match.key for match in matches])
+            hinted = [key for key, digest in named if digest in self._hinted]
+        chosen = shortlist(matches, predict_standalone_ratio(sketch), hinted=hinted)
         return self._digests([match.key for match in chosen])
 
     def _same_shape(self, segment: ParsedSegment, read: ReadPiece) -> list[tuple[int, Digest]]:

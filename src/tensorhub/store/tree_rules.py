@@ -5,14 +5,9 @@ Duty: refuse what no folder could hold. Not its duty: single paths (``tensorhub.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tensorhub.errors import (
     InvalidNameError,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def check_no_file_is_a_folder(paths: list[str]) -> None:

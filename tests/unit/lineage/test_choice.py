@@ -55,7 +55,7 @@ def test_a_hint_orders_but_does_not_displace_the_best():
 def test_order_of_arguments_does_not_matter():
     matches = [match(key, 1.5 + key % 7 / 100) for key in range(40)]
     trials = [Trial(key, 1000 + key % 5, key % 2 == 0) for key in range(40)]
-    small = [SmallCandidate(key, key % 3 == 0, key % 2 == 0) for key in range(40)]
+    small = [SmallCandidate(key, key % 2 == 0) for key in range(40)]
     expected = shortlist(matches, 1.3), choose_base(5000, trials), order_small_candidates(small)
     for seed in range(5):
         for values in (matches, trials, small):
@@ -82,17 +82,15 @@ def test_choose_base(standalone, trials, chosen):
     assert choose_base(standalone, trials) == chosen
 
 
-def test_small_candidates_by_name_hint_and_age():
+def test_small_candidates_by_hint_and_age():
     candidates = [
         SmallCandidate(1),
         SmallCandidate(2),
         SmallCandidate(3, is_hinted=True),
-        SmallCandidate(4, has_same_name=True),
-        SmallCandidate(5, has_same_name=True),
-        SmallCandidate(0, has_same_name=True, is_hinted=True),
+        SmallCandidate(0, is_hinted=True),
     ]
-    assert [item.key for item in order_small_candidates(candidates)] == [0, 5, 4, 3, 2, 1]
-    assert [item.key for item in order_small_candidates(candidates, limit=2)] == [0, 5]
+    assert [item.key for item in order_small_candidates(candidates)] == [3, 0, 2, 1]
+    assert [item.key for item in order_small_candidates(candidates, limit=2)] == [3, 0]
     assert len(order_small_candidates([SmallCandidate(key) for key in range(99)])) == 16
 
 

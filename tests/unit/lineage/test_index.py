@@ -94,22 +94,16 @@ def test_empty_tensors_are_left_out():
     assert index.query(empty) == []
 
 
-def test_add_and_discard_against_a_plain_list():
-    """Growth over several blocks, removal from the front, the middle and the end."""
+def test_every_sketch_is_found_across_blocks():
+    """Growth over several blocks of two row counts loses nothing and mixes nothing up."""
     chance = np.random.default_rng(0)
     sketches = [Sketch(1, 2, 512 + key % 2, 64, chance.bytes(512)) for key in range(150)]
-    index, kept = index_of(*sketches), set(range(150))
-    for key in [149, 0, 16, 17, *chance.permutation(150)[:120].tolist()]:
-        assert index.discard(key) == (key in kept)
-        kept.discard(key)
-        assert len(index) == len(kept)
+    index = index_of(*sketches)
+    assert len(index) == 150
+    assert index.nbytes > 0
     for key, sketch in enumerate(sketches):
         best = index.query(sketch, limit=1)[0]
-        assert (best.key == key and best.bit_distance == 0) == (key in kept)
-    for key in kept:
-        assert index.discard(key)
-    assert len(index) == index.nbytes == 0
-    assert index.query(sketches[0]) == []
+        assert (best.key, best.bit_distance) == (key, 0)
 
 
 def test_the_shortlist_by_signature_loses_nothing_near():

@@ -3,6 +3,12 @@
 import pytest
 
 from tensorhub import Store
+from tensorhub.lineage.choice import SHORTLIST_LIMIT
+from tensorhub.lineage.sketch import sketch_of
+from tensorhub.schema.dtype import DType
+from tensorhub.schema.tensor import TensorSpec
+from tensorhub.store.base_search import BaseSearch
+from tensorhub.store.hashing import Hasher
 
 from ...weights import assert_sound, max_depth, put, safetensors, tuned, weights
 
@@ -69,3 +75,20 @@ def test_cards_only_order(store: Store, tmp_path: object) -> None:
         transaction.publish()
     assert coding(store, "a/child") == {"w": "delta"}
     assert_sound(store)
+
+
+def test_a_hint_reaches_the_shortlist(store: Store) -> None:
+    """Of more candidates of equal merit than are tried, the hinted repository's is among those tried."""
+    spec = TensorSpec("w", DType.BF16, BASE.shape)
+    digests = [Hasher().digest(bytes([number])) for number in range(8)]
+    target = sketch_of(BASE.tobytes(), spec)
+    for hinted in digests:
+        search = BaseSearch(store.catalog, store.reader)
+        for digest in digests:
+            search.add(digest, spec, BASE.nbytes, sketch_of(tuned(BASE, 10).tobytes(), spec))
+        without = [digest for _, digest in search._sketched(target)]
+        search.hint([hinted])
+        tried = [digest for _, digest in search._sketched(target)]
+        assert len(without) == len(tried) == SHORTLIST_LIMIT
+        assert tried[0] == without[0]
+        assert hinted in tried
