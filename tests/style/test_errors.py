@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import errno
-import pickle
 import re
 from pathlib import Path
 
@@ -69,26 +67,6 @@ def test_class_is_documented(kind: type[TensorHubError]) -> None:
         assert section.group(1).startswith(f"Exit {kind.exit_code}")
     else:
         assert re.search(rf"^\| `{kind.__name__}` \| .+ \| .+ \|$", page, re.M), kind.__name__
-
-
-@pytest.mark.parametrize("kind", CLASSES, ids=by_name)
-def test_class_survives_pickling(kind: type[TensorHubError]) -> None:
-    """An error that crosses a process keeps its class and every field."""
-    error = kind(
-        "thing",
-        expected="this",
-        found="that",
-        action="Do so.",
-        digest="d",
-        pack="p",
-        path="a/b",
-        offset=3,
-        retryable=True,
-    )
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
-        assert type(again) is kind
-        assert again.to_dict() == error.to_dict()
-        assert str(again) == str(error)
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=by_name)

@@ -26,14 +26,13 @@ from tensorhub.lineage.choice import (
 )
 from tensorhub.lineage.index import SketchIndex
 from tensorhub.lineage.prediction import predict_standalone_ratio
-from tensorhub.lineage.sketch import Sketch, parse_sketch, sketch_geometry
+from tensorhub.lineage.sketch import MIN_SKETCHED_NBYTES, Sketch, parse_sketch, sketch_geometry
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import BlobRecord
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
 from tensorhub.store.catalog import Catalog
 
 SMALL_TRIALS = 3  # candidates among small tensors that are tried, after all were compared bit by bit
-SMALL_NBYTES = 64 << 10  # below this there is no sketch
 MIN_NBYTES = 256  # a delta's record takes more than a smaller tensor could save
 _FIRST_KEY = 1 << 62  # keys of this transaction's blobs; row ids stay far below
 
@@ -104,7 +103,7 @@ class BaseSearch:
                 self._groups[group].add(key, sketch)
             else:
                 self._group(group).add(key, sketch)
-        elif MIN_NBYTES <= nbytes < SMALL_NBYTES:
+        elif MIN_NBYTES <= nbytes < MIN_SKETCHED_NBYTES:
             width, nrows, row_nelems = sketch_geometry(spec)
             self._small.setdefault((width, row_nelems, nrows), []).append((key, digest))
 

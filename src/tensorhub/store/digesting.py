@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tensorhub._native import xor_popcount
 from tensorhub.formats.source import ByteSource
-from tensorhub.lineage.sketch import Sketch, SketchBuilder, sketch_geometry
+from tensorhub.lineage.sketch import MIN_SKETCHED_NBYTES, Sketch, SketchBuilder, sketch_geometry
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import (
     CHUNK_NBYTES,
@@ -25,7 +25,6 @@ KEEP_NBYTES = 4 << 20
 # Share of differing bits below which tensors in flight wait for each other. Unrelated BF16 weights differ in 0.36;
 # the most distant fine-tune of the family that was measured in 0.22.
 NEAR_COPY_SHARE = 0.28
-SKETCH_MIN_NBYTES = 64 << 10  # design: smaller tensors try same-shape candidates directly
 STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
 
 
@@ -69,7 +68,7 @@ def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, c
     times = dict.fromkeys(STAGES, 0.0)
     kept = bytearray(segment.nbytes) if segment.nbytes <= KEEP_NBYTES else None
     builder = None
-    if segment.tensor is not None and segment.nbytes >= SKETCH_MIN_NBYTES:
+    if segment.tensor is not None and segment.nbytes >= MIN_SKETCHED_NBYTES:
         width, nrows, row_nelems = sketch_geometry(segment.tensor)
         if width in (1, 2, 4, 8):
             builder = SketchBuilder(width, nrows, row_nelems)

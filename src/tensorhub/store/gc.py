@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
@@ -26,6 +26,7 @@ from tensorhub.store.leases import Lease, clean_dead_leases, oldest_lease_ns, st
 from tensorhub.store.liveness import Live, check_complete, check_indexed, find_live, unindexed_packs
 from tensorhub.store.pack import TARGET_NBYTES, PackFile, PackWriter
 from tensorhub.store.progress import Progress, Quiet
+from tensorhub.store.salvage import moved_record
 from tensorhub.store.store import Store
 from tensorhub.store.values import GcReport
 
@@ -277,23 +278,9 @@ class _Mover:
         if is_recorded_in_doomed or any(stored.pack in self._doomed for stored in _ranges(record)):
             if self._writer is not None and self._writer.nbytes >= TARGET_NBYTES:
                 self.seal()
-            moved = 0
             writer = self._open()
-
-            def place(stored: StoredRange) -> StoredRange:
-                nonlocal moved
-                if stored.pack not in self._doomed:
-                    return stored
-                moved += stored.nbytes
-                offset = writer.append(self._store.reader.stored(digest, stored))
-                return replace(stored, pack=None, offset=offset)
-
-            chunks = tuple(replace(chunk, stored=place(chunk.stored)) for chunk in record.chunks)
-            model = place(record.model) if record.model else None
-            writer.table.blobs.append(
-                replace(record, chunks=chunks, model=model, generation=record.generation + 1)
-            )
-            return moved
+            writer.table.blobs.append(moved_record(self._store, writer, record, self._doomed))
+            return sum(stored.nbytes for stored in _ranges(record) if stored.pack in self._doomed)
         return 0
 
     def move_objects(self, live: Live) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tensorhub.errors import NotFoundError, UsageError
 from tensorhub.lineage.index import SketchIndex
-from tensorhub.lineage.sketch import parse_sketch, sketch_of
+from tensorhub.lineage.sketch import MIN_SKETCHED_NBYTES, parse_sketch, sketch_of
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.tensor import Segment, TensorSpec
@@ -21,8 +21,6 @@ from tensorhub.store.catalog import BlobRow
 from tensorhub.store.snapshots import Snapshot
 from tensorhub.store.store import Store
 from tensorhub.store.values import LineageEdge, LineageReport, SimilarTensor
-
-SIMILAR_MIN_NBYTES = 64 << 10  # tensors below have no sketch
 
 
 @dataclass(slots=True)
@@ -161,10 +159,10 @@ def similar(
             repository, tensor_name, revision=revision, path=path
         )  # raises the right error
         raise NotFoundError(f"tensor {tensor_name!r}", expected="a tensor", found="none")
-    if info.nbytes < SIMILAR_MIN_NBYTES:
+    if info.nbytes < MIN_SKETCHED_NBYTES:
         raise UsageError(
             f"tensor {tensor_name!r}",
-            expected=f"at least {SIMILAR_MIN_NBYTES} bytes",
+            expected=f"at least {MIN_SKETCHED_NBYTES} bytes",
             found=f"{info.nbytes} bytes",
             action="Ask for a larger tensor; smaller ones have no sketch.",
         )

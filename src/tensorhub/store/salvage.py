@@ -102,15 +102,19 @@ def _copy_blobs(store: Store, writer: PackWriter, retired: set[Digest], bad: set
             continue
         try:
             record = store.catalog.blob_record(digest)
-            writer.table.blobs.append(_moved(store, writer, record, retired))
+            writer.table.blobs.append(moved_record(store, writer, record, retired))
         except IntegrityError:
             lost.add(digest)
     return lost
 
 
-def _moved(store: Store, writer: PackWriter, record: BlobRecord, retired: set[Digest]) -> BlobRecord:
+def moved_record(
+    store: Store, writer: PackWriter, record: BlobRecord, packs: Collection[Digest]
+) -> BlobRecord:
+    """Copy what a blob has in some packs into a new one, checked by checksum; give the record that says so."""
+
     def place(stored: StoredRange) -> StoredRange:
-        if stored.pack not in retired:
+        if stored.pack not in packs:
             return stored
         return replace(stored, pack=None, offset=writer.append(store.reader.stored(record.digest, stored)))
 
