@@ -11,6 +11,7 @@ from __future__ import annotations
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
 from tensorhub.codecs.byte_statistics import sample_pieces
 from tensorhub.codecs.damage import check_prediction_size
+from tensorhub.codecs.mode import Mode
 from tensorhub.codecs.registry import CODECS, RAW, codec_for_record
 
 # The sample: 8 pieces of 2 KiB, spread because neighbouring rows resemble each other, each long enough to
@@ -25,7 +26,7 @@ _TRY_ALL_NBYTES = 64 << 10
 _CLOSE_CALL = 1.10
 
 
-def encode_chunk(target: Buffer, context: CodecContext) -> CodedChunk:
+def encode_chunk(target: Buffer, context: CodecContext, mode: Mode = Mode.BALANCED) -> CodedChunk:
     """Encode a chunk with the codec that makes it smallest.
 
     Parameters
@@ -59,7 +60,9 @@ def encode_chunk(target: Buffer, context: CodecContext) -> CodedChunk:
     return RAW.encode(view, context) if best is None else best
 
 
-def encode_smallest(target: Buffer, element_width: int, prediction: Buffer | None) -> tuple[CodedChunk, bool]:
+def encode_smallest(
+    target: Buffer, element_width: int, prediction: Buffer | None, mode: Mode = Mode.BALANCED
+) -> tuple[CodedChunk, bool]:
     """Encode a chunk against a prediction, or by itself where that is not larger.
 
     Parameters
@@ -83,7 +86,7 @@ def encode_smallest(target: Buffer, element_width: int, prediction: Buffer | Non
     ShapeMismatchError
         The prediction's length differs from the target's.
     """
-    coded = encode_chunk(target, CodecContext(element_width, prediction))
+    coded = encode_chunk(target, CodecContext(element_width, prediction), mode)
     return coded, codec_for_record(coded.codec_id, coded.codec_version).needs_prediction
 
 
