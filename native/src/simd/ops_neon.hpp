@@ -1,0 +1,2 @@
+// Replaced soon by vector code; until then the plain operations.
+#include "simd/ops_portable.hpp"
