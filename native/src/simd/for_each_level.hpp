@@ -16,6 +16,13 @@
 #include <arm_neon.h>
 #endif
 
+// GCC 12 takes the undefined registers of its own intrinsics for mistakes.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace tensorhub::portable {
 #define TENSORHUB_LEVEL 0
 #include "simd/ops_portable.hpp"

@@ -160,7 +160,8 @@ inline void load_pairs(const std::uint8_t* from, Words& low, Words& high) {
   const __m512i c = _mm512_loadu_si512(from + 128), d = _mm512_loadu_si512(from + 192);
   low = {_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(b), 1),
          _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(c)), _mm512_cvtepi32_epi16(d), 1)};
-  const auto top = [](__m512i v) { return _mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16)); };
-  high = {_mm512_inserti64x4(_mm512_castsi256_si512(top(a)), top(b), 1),
-          _mm512_inserti64x4(_mm512_castsi256_si512(top(c)), top(d), 1)};
+  high = {_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16))),
+                             _mm512_cvtepi32_epi16(_mm512_srli_epi32(b, 16)), 1),
+          _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_srli_epi32(c, 16))),
+                             _mm512_cvtepi32_epi16(_mm512_srli_epi32(d, 16)), 1)};
 }

@@ -1,0 +1,195 @@
+// The codec `planes`: transforms, layout and the tile loop. Contract: include/tensorhub/planes_codec.hpp.
+#include "tensorhub/planes_codec.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "corrupt.hpp"
+#include "elements.hpp"
+#include "entropy.hpp"
+#include "scratch.hpp"
+#include "stream.hpp"
+
+namespace tensorhub {
+namespace {
+
+constexpr std::string_view kThing = "a chunk of planes";
+constexpr std::size_t kTileValues = 4096;  // planes of a tile of 8-byte elements fill a first-level cache of 32 KiB
+constexpr std::size_t kHeadNbytes = 5, kStreamHeadNbytes = 5;
+constexpr std::size_t kSamplePieces = 8, kSamplePieceValues = 256;
+
+enum class Transform : std::uint8_t { kPlain = 0, kSignMoved = 1, kDifferences = 2 };
+
+bool has_differences(std::size_t width) { return width == 2 || width == 4 || width == 8; }
+
+void put32(std::uint8_t* to, std::size_t value) {
+  for (int k = 0; k < 4; ++k) to[k] = static_cast<std::uint8_t>(value >> 8 * k);
+}
+
+std::size_t get32(const std::uint8_t* from) {
+  return from[0] | std::size_t{from[1]} << 8 | std::size_t{from[2]} << 16 | std::size_t{from[3]} << 24;
+}
+
+// Each element less the one before, small numbers of either sign first: 0, -1, 1, -2, ...
+template <typename T>
+void subtract_neighbours(const std::uint8_t* from, std::size_t count, std::uint8_t* to) {
+  T before = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    T value;
+    std::memcpy(&value, from + i * sizeof(T), sizeof(T));
+    const T difference = static_cast<T>(value - before);
+    const T sign = difference >> (8 * sizeof(T) - 1) ? static_cast<T>(~T{0}) : T{0};
+    const T folded = static_cast<T>(static_cast<T>(difference << 1) ^ sign);
+    std::memcpy(to + i * sizeof(T), &folded, sizeof(T));
+    before = value;
+  }
+}
+
+template <typename T>
+T add_neighbours(std::uint8_t* data, std::size_t count, T before) {
+  for (std::size_t i = 0; i < count; ++i) {
+    T folded;
+    std::memcpy(&folded, data + i * sizeof(T), sizeof(T));
+    const T difference = static_cast<T>(static_cast<T>(folded >> 1) ^ static_cast<T>(T{0} - (folded & 1)));
+    before = static_cast<T>(before + difference);
+    std::memcpy(data + i * sizeof(T), &before, sizeof(T));
+  }
+  return before;
+}
+
+void subtract(const std::uint8_t* from, std::size_t count, std::size_t width, std::uint8_t* to) {
+  if (width == 2) subtract_neighbours<std::uint16_t>(from, count, to);
+  else if (width == 4) subtract_neighbours<std::uint32_t>(from, count, to);
+  else subtract_neighbours<std::uint64_t>(from, count, to);
+}
+
+// Entropy of the planes of a sample, in bits.
+std::uint64_t sample_bits(const std::uint8_t* sample, std::size_t count, std::size_t width, bool moved) {
+  const auto memory = scratch<std::uint8_t>(ScratchSlot::kTile, count * width);
+  std::array<std::uint8_t*, kPlanesMaxWidth> planes{};
+  for (std::size_t k = 0; k < width; ++k) planes[k] = memory.data() + k * count;
+  split_elements(sample, count, width, moved, planes.data());
+  std::uint64_t bits = 0;
+  for (std::size_t k = 0; k < width; ++k) {
+    std::array<std::uint32_t, 256> counts{};
+    for (std::size_t i = 0; i < count; ++i) ++counts[planes[k][i]];
+    bits += entropy_bits(counts);
+  }
+  return bits;
+}
+
+Transform choose_transform(std::span<const std::uint8_t> target, std::size_t width) {
+  const std::size_t count = target.size() / width;
+  if (width == 1 || count < 2) return Transform::kPlain;
+  const std::size_t piece = std::min(kSamplePieceValues, count), pieces = std::min(kSamplePieces, count / piece);
+  std::vector<std::uint8_t> sample(piece * pieces * width), subtracted(sample.size());
+  for (std::size_t k = 0; k < pieces; ++k) {
+    const std::size_t from = pieces > 1 ? (count - piece) * k / (pieces - 1) : 0;
+    std::memcpy(sample.data() + k * piece * width, target.data() + from * width, piece * width);
+    if (has_differences(width))
+      subtract(sample.data() + k * piece * width, piece, width, subtracted.data() + k * piece * width);
+  }
+  const std::size_t values = piece * pieces;
+  const std::uint64_t plain = sample_bits(sample.data(), values, width, false);
+  const std::uint64_t moved = sample_bits(sample.data(), values, width, true);
+  // Subtracting costs a serial pass; floats never gain from it, sorted numbers gain much.
+  if (has_differences(width)) {
+    const std::uint64_t differences = sample_bits(subtracted.data(), values, width, false);
+    if (differences + differences / 8 < std::min(plain, moved)) return Transform::kDifferences;
+  }
+  return moved + values / 64 < plain ? Transform::kSignMoved : Transform::kPlain;
+}
+
+}  // namespace
+
+std::size_t planes_bound(std::size_t nbytes, std::size_t width) {
+  return kHeadNbytes + width * (kStreamHeadNbytes + stream_bound(nbytes / width)) + width;
+}
+
+std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t width, PlanesEffort effort,
+                          std::span<std::uint8_t> out) {
+  if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
+    throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
+                std::to_string(width) + " and " + std::to_string(target.size()) + " bytes", "Use another codec.");
+  }
+  if (out.size() < planes_bound(target.size(), width)) {
+    throw Error(ErrorKind::kShapeMismatch, "output of planes", std::to_string(planes_bound(target.size(), width)) + " bytes",
+                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
+  }
+  const std::size_t count = target.size() / width;
+  const Transform transform = choose_transform(target, width);
+  const std::uint8_t* from = target.data();
+  if (transform == Transform::kDifferences) {
+    const auto words = scratch<std::uint8_t>(ScratchSlot::kWords, count * width);
+    subtract(from, count, width, words.data());
+    from = words.data();
+  }
+  std::array<const std::uint8_t*, kPlanesMaxWidth> planes{from};
+  if (width > 1) {
+    const auto memory = scratch<std::uint8_t>(ScratchSlot::kPlanes, width * (count + 64));
+    std::array<std::uint8_t*, kPlanesMaxWidth> split{};
+    for (std::size_t k = 0; k < width; ++k) planes[k] = split[k] = memory.data() + k * (count + 64);
+    split_elements(from, count, width, transform == Transform::kSignMoved, split.data());
+  }
+  out[0] = static_cast<std::uint8_t>(transform);
+  put32(out.data() + 1, target.size());
+  std::size_t at = kHeadNbytes + width * kStreamHeadNbytes;
+  for (std::size_t k = 0; k < width; ++k) {
+    const CodedStream coded = encode_stream({planes[k], count}, effort, out.subspan(at));
+    std::uint8_t* head = out.data() + kHeadNbytes + k * kStreamHeadNbytes;
+    head[0] = static_cast<std::uint8_t>(coded.mode);
+    put32(head + 1, coded.nbytes);
+    at += coded.nbytes;
+  }
+  std::memcpy(out.data() + at, target.data() + count * width, target.size() % width);
+  return at + target.size() % width;
+}
+
+void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::span<std::uint8_t> out) {
+  if (width < 1 || width > kPlanesMaxWidth) throw corrupt(kThing, "elements of 1 to 16 bytes", width);
+  if (out.size() > kPlanesMaxNbytes) throw corrupt(kThing, "at most 4 MiB", out.size());
+  const std::size_t count = out.size() / width, tail = out.size() % width;
+  const std::size_t heads = kHeadNbytes + width * kStreamHeadNbytes;
+  if (coded.size() < heads + tail) throw corrupt(kThing, "its heads and tail", coded.size());
+  const std::uint8_t transform = coded[0];
+  if (transform > 2 || (transform == 1 && width == 1) || (transform == 2 && !has_differences(width)))
+    throw corrupt(kThing, "a transform that this width has", transform);
+  if (get32(coded.data() + 1) != out.size()) throw corrupt(kThing, std::to_string(out.size()) + " bytes", get32(coded.data() + 1));
+  const std::uint8_t* const end = coded.data() + coded.size();
+  const auto work = scratch<std::uint8_t>(ScratchSlot::kStreams, width * kStreamWorkNbytes);
+  std::vector<StreamDecoder> streams;
+  streams.reserve(width);
+  std::size_t at = heads;
+  for (std::size_t k = 0; k < width; ++k) {
+    const std::uint8_t* head = coded.data() + kHeadNbytes + k * kStreamHeadNbytes;
+    const std::size_t nbytes = get32(head + 1);
+    if (nbytes > coded.size() - tail - at) throw corrupt(kThing, "streams inside of it", nbytes);
+    streams.emplace_back(head[0], coded.subspan(at, nbytes), count, end, work.data() + k * kStreamWorkNbytes);
+    at += nbytes;
+  }
+  if (at + tail != coded.size()) throw corrupt(kThing, std::to_string(at + tail) + " bytes by its heads", coded.size());
+
+  const auto tiles = scratch<std::uint8_t>(ScratchSlot::kTile, width * kTileValues);
+  std::uint64_t before = 0;
+  for (std::size_t begin = 0; begin < count; begin += kTileValues) {
+    const std::size_t some = std::min(kTileValues, count - begin);
+    std::uint8_t* to = out.data() + begin * width;
+    std::array<const std::uint8_t*, kPlanesMaxWidth> planes{};
+    for (std::size_t k = 0; k < width; ++k)
+      planes[k] = streams[k].next(tiles.data() + k * kTileValues, some);
+    if (width == 1) std::memcpy(to, planes[0], some);
+    else merge_elements(planes.data(), some, width, transform == 1, to);
+    if (transform == 2) {
+      before = width == 2   ? add_neighbours<std::uint16_t>(to, some, static_cast<std::uint16_t>(before))
+               : width == 4 ? add_neighbours<std::uint32_t>(to, some, static_cast<std::uint32_t>(before))
+                            : add_neighbours<std::uint64_t>(to, some, before);
+    }
+  }
+  for (const StreamDecoder& stream : streams) stream.finish();
+  std::memcpy(out.data() + count * width, end - tail, tail);
+}
+
+}  // namespace tensorhub

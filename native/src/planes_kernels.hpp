@@ -1,0 +1,63 @@
+// Splitting and merging of planes, compiled once per path. See planes_codec.cpp.
+//
+// `moved`: the top plane holds bits 14 to 7 of the upper word (the exponent of BF16 and F32), the plane below its
+// sign and bits 6 to 0.
+
+inline Words planes_join(const Bytes& low, const Bytes& high, bool moved) {
+  const Words a = widen(low), b = widen(high);
+  if (!moved) return bit_or(a, shift_left<8>(b));
+  const Words sign = shift_left<8>(bit_and(a, splat_words(0x80)));
+  return bit_or(bit_or(bit_and(a, splat_words(0x7f)), shift_left<7>(b)), sign);
+}
+
+inline void planes_part(const Words& words, bool moved, Bytes& low, Bytes& high) {
+  if (!moved) {
+    low = narrow(words);
+    high = narrow(shift_right<8>(words));
+    return;
+  }
+  high = narrow(shift_right<7>(words));
+  low = narrow(bit_or(bit_and(words, splat_words(0x7f)), bit_and(shift_right<8>(words), splat_words(0x80))));
+}
+
+inline void planes_merge2(const std::uint8_t* const* planes, bool moved, std::uint8_t* out, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    const Words words = planes_join(load(planes[0] + 64 * step), load(planes[1] + 64 * step), moved);
+    std::uint16_t buffer[64];
+    store_words(buffer, words);
+    std::memcpy(out + 128 * step, buffer, 128);
+  }
+}
+
+inline void planes_merge4(const std::uint8_t* const* planes, bool moved, std::uint8_t* out, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    const Words low = planes_join(load(planes[0] + 64 * step), load(planes[1] + 64 * step), false);
+    const Words high = planes_join(load(planes[2] + 64 * step), load(planes[3] + 64 * step), moved);
+    store_pairs(out + 256 * step, low, high);
+  }
+}
+
+inline void planes_split2(const std::uint8_t* from, bool moved, std::uint8_t* const* planes, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    std::uint16_t buffer[64];
+    std::memcpy(buffer, from + 128 * step, 128);
+    Bytes low, high;
+    planes_part(load_words(buffer), moved, low, high);
+    store(planes[0] + 64 * step, low);
+    store(planes[1] + 64 * step, high);
+  }
+}
+
+inline void planes_split4(const std::uint8_t* from, bool moved, std::uint8_t* const* planes, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    Words lower, upper;
+    load_pairs(from + 256 * step, lower, upper);
+    Bytes a, b, c, d;
+    planes_part(lower, false, a, b);
+    planes_part(upper, moved, c, d);
+    store(planes[0] + 64 * step, a);
+    store(planes[1] + 64 * step, b);
+    store(planes[2] + 64 * step, c);
+    store(planes[3] + 64 * step, d);
+  }
+}
