@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "simd/byte_shuffles.hpp"
 #include "simd/paths.hpp"
 #include "tensorhub/simd.hpp"
 #if TENSORHUB_X86

@@ -155,12 +155,12 @@ inline void store_pairs(std::uint8_t* to, Words low, Words high) {
   _mm512_storeu_si512(to + 128, _mm512_permutex2var_epi16(low.hi, first, high.hi));
   _mm512_storeu_si512(to + 192, _mm512_permutex2var_epi16(low.hi, second, high.hi));
 }
+inline __m256i high_words(__m512i pairs) { return _mm512_cvtepi32_epi16(_mm512_srli_epi32(pairs, 16)); }
 inline void load_pairs(const std::uint8_t* from, Words& low, Words& high) {
   const __m512i a = _mm512_loadu_si512(from), b = _mm512_loadu_si512(from + 64);
   const __m512i c = _mm512_loadu_si512(from + 128), d = _mm512_loadu_si512(from + 192);
   low = {_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(b), 1),
          _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(c)), _mm512_cvtepi32_epi16(d), 1)};
-  const auto top = [](__m512i v) { return _mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16)); };
-  high = {_mm512_inserti64x4(_mm512_castsi256_si512(top(a)), top(b), 1),
-          _mm512_inserti64x4(_mm512_castsi256_si512(top(c)), top(d), 1)};
+  high = {_mm512_inserti64x4(_mm512_castsi256_si512(high_words(a)), high_words(b), 1),
+          _mm512_inserti64x4(_mm512_castsi256_si512(high_words(c)), high_words(d), 1)};
 }
