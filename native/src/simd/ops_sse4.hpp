@@ -36,8 +36,8 @@ TENSORHUB_INLINE Bytes load16(const std::uint8_t* from) {
   return {{v, v, v, v}};
 }
 TENSORHUB_INLINE Words load_words(const std::uint16_t* from) {
-  return {{get128(from), get128(from + 8), get128(from + 16), get128(from + 24), get128(from + 32), get128(from + 40), get128(from + 48),
-           get128(from + 56)}};
+  return {{get128(from), get128(from + 8), get128(from + 16), get128(from + 24), get128(from + 32), get128(from + 40),
+           get128(from + 48), get128(from + 56)}};
 }
 TENSORHUB_INLINE void store_words(std::uint16_t* to, Words a) {
   put128(to, a.v[0]);
