@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "simd/byte_shuffles.hpp"
 #include "simd/paths.hpp"
 #include "tensorhub/simd.hpp"
 #if TENSORHUB_X86
@@ -49,6 +50,12 @@ namespace tensorhub::avx2_path {
 }  // namespace tensorhub::avx2_path
 TENSORHUB_TARGET_END
 
+// GCC 12 takes what its own AVX-512 intrinsics leave open on purpose for a mistake (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 TENSORHUB_TARGET_BEGIN("avx2,bmi,bmi2,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")
 namespace tensorhub::avx512 {
 #define TENSORHUB_LEVEL 3
@@ -71,6 +78,7 @@ namespace tensorhub::avx512_vbmi2 {
 #undef TENSORHUB_VBMI2
 }  // namespace tensorhub::avx512_vbmi2
 TENSORHUB_TARGET_END
+#pragma GCC diagnostic pop
 
 // A switch that the branch predictor learns at once; the references behind it are to plain functions.
 #define TENSORHUB_DISPATCH(function)                                                  \

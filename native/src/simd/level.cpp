@@ -29,9 +29,10 @@ bool has_simd_level(SimdLevel level) {
 #if TENSORHUB_X86
   switch (level) {
     case SimdLevel::kSse4:
-      return __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("popcnt");
+      return __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
     case SimdLevel::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+             __builtin_cpu_supports("popcnt");
     case SimdLevel::kAvx512:
     case SimdLevel::kAvx512Vbmi2:
       if (level == SimdLevel::kAvx512Vbmi2 &&

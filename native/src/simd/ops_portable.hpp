@@ -166,6 +166,7 @@ inline Bytes unpack2(const std::uint8_t* from) {
   TENSORHUB_LANES(i) v.at[i] = from[i % 16] >> (i / 16 * 2) & 3;
   return v;
 }
+/// The opposite; every lane is below 4.
 inline void pack2(const Bytes& v, std::uint8_t* to) {
   for (unsigned i = 0; i < 16; ++i)
     to[i] = static_cast<std::uint8_t>(v.at[i] | v.at[i + 16] << 2 | v.at[i + 32] << 4 | v.at[i + 48] << 6);
@@ -176,6 +177,7 @@ inline Bytes unpack4(const std::uint8_t* from) {
   TENSORHUB_LANES(i) v.at[i] = from[i % 32] >> (i / 32 * 4) & 15;
   return v;
 }
+/// The opposite; every lane is below 16.
 inline void pack4(const Bytes& v, std::uint8_t* to) {
   for (unsigned i = 0; i < 32; ++i) to[i] = static_cast<std::uint8_t>(v.at[i] | v.at[i + 32] << 4);
 }
