@@ -8,6 +8,7 @@
 
 #include "corrupt.hpp"
 #include "frequencies.hpp"
+#include "little_endian.hpp"
 #include "scratch.hpp"
 
 #define TENSORHUB_KERNELS "cascade_kernels.hpp"
@@ -43,14 +44,6 @@ void rank_symbols(std::span<const std::uint8_t> symbols, std::uint8_t* ranked) {
     ranked[rank] = static_cast<std::uint8_t>(best);
     counts[best] = 0;
   }
-}
-
-void put32(std::uint8_t* to, std::size_t value) {
-  for (int k = 0; k < 4; ++k) to[k] = static_cast<std::uint8_t>(value >> 8 * k);
-}
-
-std::size_t get32(const std::uint8_t* from) {
-  return from[0] | std::size_t{from[1]} << 8 | std::size_t{from[2]} << 16 | std::size_t{from[3]} << 24;
 }
 
 std::size_t encode_block(std::span<const std::uint8_t> symbols, std::uint8_t* out) {

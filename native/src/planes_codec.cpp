@@ -10,6 +10,7 @@
 #include "corrupt.hpp"
 #include "elements.hpp"
 #include "entropy.hpp"
+#include "little_endian.hpp"
 #include "scratch.hpp"
 #include "stream.hpp"
 
@@ -24,14 +25,6 @@ constexpr std::size_t kSamplePieces = 8, kSamplePieceValues = 256;
 enum class Transform : std::uint8_t { kPlain = 0, kSignMoved = 1, kDifferences = 2 };
 
 bool has_differences(std::size_t width) { return width == 2 || width == 4 || width == 8; }
-
-void put32(std::uint8_t* to, std::size_t value) {
-  for (int k = 0; k < 4; ++k) to[k] = static_cast<std::uint8_t>(value >> 8 * k);
-}
-
-std::size_t get32(const std::uint8_t* from) {
-  return from[0] | std::size_t{from[1]} << 8 | std::size_t{from[2]} << 16 | std::size_t{from[3]} << 24;
-}
 
 // Each element less the one before, small numbers of either sign first: 0, -1, 1, -2, ...
 template <typename T>

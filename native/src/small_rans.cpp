@@ -9,6 +9,7 @@
 
 #include "corrupt.hpp"
 #include "frequencies.hpp"
+#include "little_endian.hpp"
 #include "scratch.hpp"
 
 namespace tensorhub {
@@ -105,14 +106,6 @@ SmallRansTables encode_tables(const SmallModel& model) {
     tables.inverse_high[rank] = static_cast<std::uint8_t>(inverse >> 8);
   }
   return tables;
-}
-
-void put32(std::uint8_t* to, std::size_t value) {
-  for (int k = 0; k < 4; ++k) to[k] = static_cast<std::uint8_t>(value >> 8 * k);
-}
-
-std::size_t get32(const std::uint8_t* from) {
-  return from[0] | std::size_t{from[1]} << 8 | std::size_t{from[2]} << 16 | std::size_t{from[3]} << 24;
 }
 
 }  // namespace

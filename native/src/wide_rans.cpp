@@ -11,6 +11,7 @@
 #include "bit_stream.hpp"
 #include "corrupt.hpp"
 #include "frequencies.hpp"
+#include "little_endian.hpp"
 #include "scratch.hpp"
 
 #define TENSORHUB_KERNELS "wide_rans_kernels.hpp"
@@ -152,14 +153,6 @@ std::size_t read_table(std::span<const std::uint8_t> from, Frequencies& frequenc
   return 2 + bits.used_nbytes();
 }
 
-void put32(std::uint8_t* to, std::uint32_t value) {
-  for (int k = 0; k < 4; ++k) to[k] = static_cast<std::uint8_t>(value >> 8 * k);
-}
-
-std::uint32_t get32(const std::uint8_t* from) {
-  return from[0] | std::uint32_t{from[1]} << 8 | std::uint32_t{from[2]} << 16 | std::uint32_t{from[3]} << 24;
-}
-
 // Histograms per context; interleaved, because runs of one symbol would wait for each other.
 void count_contexts(std::span<const std::uint8_t> symbols, std::span<const std::uint8_t> contexts,
                     std::span<std::uint32_t> counts) {
@@ -255,7 +248,7 @@ WideRansDecoder::WideRansDecoder(std::span<const std::uint8_t> coded, std::size_
   tables_ = tables;
   if (coded.size() - at < 4 * lanes_ || (coded.size() - at) % 2) throw corrupt(kThing, "states and words", coded.size() - at);
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    states_[lane] = get32(coded.data() + at + 4 * lane);
+    states_[lane] = static_cast<std::uint32_t>(get32(coded.data() + at + 4 * lane));
     if (states_[lane] < kLeast) throw corrupt(kThing, "states of at least 65536", states_[lane]);
   }
   words_begin_ = coded.data() + at + 4 * lanes_;
