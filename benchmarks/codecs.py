@@ -40,7 +40,7 @@ from benchmarks.weight_data import (
     list_recipes,
 )
 
-ROUNDS = 3
+ROUNDS = 5
 DATA = Path("../shared/data")
 # glibc: never map a block of its own for a large request, and never give the heap's top back.
 WARM_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
@@ -189,7 +189,7 @@ def make_coders(wanted: str) -> tuple[list[Coder], dict[str, str]]:
     return coders, missing
 
 
-def print_rows(data: DataSet, rows: list[dict[str, Any]]) -> None:
+def print_rows(data: DataSet, rows: list[dict[str, Any]], missing: Sequence[str]) -> None:
     """Print what was measured on a data set: medians, and in brackets the least and the greatest."""
     table: list[tuple[object, ...]] = [("codec", "ratio", "encode GB/s", "decode GB/s", "picked")]
     for row in rows:
@@ -202,6 +202,7 @@ def print_rows(data: DataSet, rows: list[dict[str, Any]]) -> None:
             speeds.append(f"{row[f'{verb}_gb_s']:.3f} ({least:.3f} to {greatest:.3f})")
         picked = ", ".join(f"{name} {count}" for name, count in row.get("picked", {}).items())
         table.append((row["codec"], f"{row['ratio']:.4f}", *speeds, picked))
+    table += [(name, "-", "-", "-", "not installed") for name in missing]
     print_table(table, f"{data.name} ({data.dtype}, {data.nbytes / 1e6:.1f} MB): {data.how}")
     sys.stdout.flush()
 
@@ -252,7 +253,7 @@ def main() -> None:
         record["data"][data.name] = data.how
         rows = measure(data, coders, rounds)
         record["rows"] += rows
-        print_rows(data, rows)
+        print_rows(data, rows, list(missing_codecs))
     for name, reason in {**missing_data, **missing_codecs}.items():
         print(f"missing: {name}: {reason}")
     if options.json:
