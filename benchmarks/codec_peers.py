@@ -269,7 +269,7 @@ class Pcodec(Peer):
     """Pcodec at its default level, told the element type that gives it the best ratio."""
 
     name = "pcodec"
-    # As FP16 it codes BF16 0.1 % smaller than as 16-bit integers, for the sign is then where it looks for it.
+    # Told that BF16 is FP16, it codes 0.1 % smaller than when told that it is 16-bit integers.
     _TYPES: ClassVar = {"BF16": "<f2", "F16": "<f2", "F32": "<f4", "I64": "<i8", "I32": "<i4", "BOOL": "u1"}
 
     def __init__(self) -> None:
@@ -314,7 +314,7 @@ class OpenZL(Peer):
 
     def _graph(self, data: DataSet, compressor: Any) -> Any:
         # The best of what its nodes offer, measured on this data. Its own FP16 node gives a ratio of 1.000;
-        # its FP32 node a better ratio than byte planes, at a fifth of their speed.
+        # its FP32 node a better ratio than byte planes, at a fifth of their decoding speed.
         graphs, nodes = self._ext.graphs, self._ext.nodes
 
         def planes(successor: Any) -> Any:

@@ -3,7 +3,8 @@
 Duty: name every data set, say how it was made, and cut it into chunks as a store does. Not its duty: coding.
 Invariants: same seed, same bytes (NumPy's SFC64); a chunk never crosses a tensor; what is not on this
 machine is reported by :func:`list_recipes`, never silently left out. Generated weights are normal numbers
-with outlier rows: they come within 0.5 % of the entropy of a real model's exponents, and no further.
+with outlier rows: an entropy coder's ratio on them is 0.2 % above that on MiniLM, and rows and columns have
+no other structure, so what a codec gains from structure only the trained sets show.
 """
 
 from __future__ import annotations
