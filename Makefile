@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
-BENCH ?= lineage index
+BENCH ?= codecs
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.hpp' -o -name '*.h')
 CHECKED := src tests examples $(wildcard benchmarks)
 
@@ -54,7 +54,7 @@ fmt: $(STAMP)  ## format the Python code
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-bench: $(STAMP)  ## run a benchmark: make bench BENCH="lineage index"; one module of benchmarks/ each
+bench: $(STAMP)  ## run a benchmark: codecs, or make bench BENCH="lineage index"; one module of benchmarks/ each
 	$(BIN)/python -m benchmarks.$(BENCH)
 
 build: $(STAMP)  ## a wheel in dist/

@@ -49,7 +49,7 @@ def zipnn(folder: Path) -> dict[str, Any]:
     ImportError
         ZipNN is not installed.
     """
-    module = _import_zipnn()
+    module = import_zipnn()
     total = 0
     seen: set[bytes] = set()
     for path in file_paths(folder):
@@ -73,7 +73,7 @@ def zipnn(folder: Path) -> dict[str, Any]:
     return {"nbytes": total, "version": version}
 
 
-def _import_zipnn() -> Any:
+def import_zipnn() -> Any:
     """Import ZipNN; where torch is missing, put empty names in its place, which bytes do not need."""
     try:
         importlib.import_module("torch")

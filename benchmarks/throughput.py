@@ -281,8 +281,12 @@ def print_result(record: dict[str, Any]) -> None:
             scaling = [str(place["cases"].get(c, {}).get("scaling_to_2", {}).get(verb, "-")) for c in GROUPS]
             rows.append((f"{verb}, 2 workers over 1", *scaling, ""))
         print_table(rows, place["filesystem"])
+    print_stages(record["stages_s_per_gb"])
+
+
+def print_stages(cases: dict[str, Any]) -> None:
+    """Print where the time goes, by case and number of workers."""
     for verb in ("add", "get"):
-        cases = record["stages_s_per_gb"]
         rows = [
             (f"{verb}: processor seconds per GB", *(f"{case}, {n}" for case in cases for n in cases[case]))
         ]
