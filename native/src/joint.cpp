@@ -92,7 +92,7 @@ std::size_t choose_classes(std::span<const std::uint8_t> tokens, std::vector<std
     most = std::max(most, means[s]);
   }
   // Steps of one symbol (a quarter of an octave), or more where the scales differ much.
-  const std::uint32_t step = std::max<std::uint32_t>(16, (most - least) / kMaxClasses + 1);
+  const std::uint32_t step = std::max<std::uint32_t>(16, (most - least) / static_cast<std::uint32_t>(kMaxClasses) + 1);
   std::array<std::array<std::uint32_t, 256>, kMaxClasses> counts{};
   for (std::size_t s = 0; s < segments; ++s) {
     classes[s] = static_cast<std::uint8_t>((means[s] - least) / step);

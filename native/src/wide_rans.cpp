@@ -25,7 +25,7 @@ constexpr std::uint32_t kTotal = 1U << kWideRansBits;
 constexpr std::uint32_t kLeast = 1U << 16;
 constexpr std::size_t kMostLanes = 64, kManyLanes = 32, kFewLanes = 4;
 // Each lane costs two bytes more than it holds, which may be this share of the coded bytes.
-constexpr std::size_t kLaneShare = 128;
+constexpr std::size_t kLaneShare = 96;
 constexpr unsigned kKeptBits = 4;  // significant bits of a frequency: 3 % off at most costs 0.0003 bits a symbol
 constexpr std::size_t kMaxTableNbytes = 2 + (256 * 7 + 7) / 8;
 

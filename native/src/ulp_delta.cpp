@@ -1,0 +1,129 @@
+// The codec `ulp_delta`: layout and the tile loop. Contract: include/tensorhub/ulp_delta.hpp.
+#include "tensorhub/ulp_delta.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+
+#include "bit_stream.hpp"
+#include "corrupt.hpp"
+#include "little_endian.hpp"
+#include "scratch.hpp"
+#include "tensorhub/wide_rans.hpp"
+#include "ulp_elements.hpp"
+#include "ulp_fast_tables.hpp"
+
+namespace tensorhub {
+namespace {
+
+constexpr std::string_view kThing = "a chunk of ULP differences";
+constexpr std::size_t kTile = kUlpTileValues;
+constexpr std::size_t kHeadNbytes = kUlpModelNbytes + 4 + 4;  // model, nbytes, bytes of extra bits
+
+// Numbers of up to 61 bits, in two halves where one look would not hold them.
+void put_bits(BitWriter& writer, std::uint64_t value, unsigned nbits) {
+  if (nbits > 32) {
+    writer.put(value & 0xffffffffU, 32);
+    value >>= 32;
+    nbits -= 32;
+  }
+  writer.put(value & ((std::uint64_t{1} << nbits) - 1), nbits);
+}
+
+std::uint64_t get_bits(BitReader& reader, unsigned nbits) {
+  if (nbits <= 32) return reader.get(nbits);
+  const std::uint64_t low = reader.get(32);
+  return low | reader.get(nbits - 32) << 32;
+}
+
+}  // namespace
+
+std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width) {
+  const std::size_t count = nbytes / std::max<std::size_t>(width, 1) + 256;
+  return kHeadNbytes + 8 * count + 16 + wide_rans_bound(count, kWideRansMaxContexts) + 1024 + width;
+}
+
+std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
+                             std::size_t width, std::span<std::uint8_t> out) {
+  const UlpModel model = plan_ulp_delta(target, prediction, width).model;
+  if (out.size() < ulp_delta_bound(target.size(), width)) {
+    throw Error(ErrorKind::kShapeMismatch, "output of ULP differences",
+                std::to_string(ulp_delta_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
+                "This is a bug; please report it.");
+  }
+  const std::size_t count = target.size() / width, tail = target.size() % width;
+  const auto at_least = ulp_fast_kernels().at_least;
+  const auto tokens = scratch<std::uint8_t>(ScratchSlot::kTokens, count + 64);
+  const auto contexts = scratch<std::uint8_t>(ScratchSlot::kContexts, count);
+  const auto folded = scratch<std::uint8_t>(ScratchSlot::kTile, kTile * width);
+  ulp_write_model(model, out.data());
+  put32(out.data() + kUlpModelNbytes, target.size());
+  BitWriter extra(out.data() + kHeadNbytes);
+  for (std::size_t begin = 0; begin < count; begin += kTile) {
+    const std::size_t some = std::min(kTile, count - begin);
+    const std::uint8_t* base = prediction.data() + begin * width;
+    ulp_fold_differences(width, model.is_float, target.data() + begin * width, base, some, folded.data());
+    if (model.contexts > 1) ulp_make_contexts(width, model, base, some, contexts.data() + begin);
+    std::uint8_t* token = tokens.data() + begin;
+    ulp_make_tokens(width, folded.data(), some, token);
+    for (std::size_t i = 0; i < some; i += 64) {
+      std::uint64_t large = at_least(token + i, kUlpDirectTokens);
+      if (some - i < 64) large &= (std::uint64_t{1} << (some - i)) - 1;
+      for (; large; large &= large - 1) {
+        const std::size_t k = i + static_cast<std::size_t>(std::countr_zero(large));
+        put_bits(extra, ulp_get(width, folded.data(), k), ulp_extra_bits(token[k]));
+      }
+    }
+  }
+  const std::size_t extra_nbytes = extra.finish();
+  put32(out.data() + kUlpModelNbytes + 4, extra_nbytes);
+  std::size_t at = kHeadNbytes + extra_nbytes;
+  const auto used_contexts = model.contexts > 1 ? contexts : std::span<std::uint8_t>();
+  at += encode_wide_rans(tokens.first(count), used_contexts, model.contexts, out.subspan(at));
+  std::memcpy(out.data() + at, target.data() + count * width, tail);
+  return at + tail;
+}
+
+void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::uint8_t> prediction, std::size_t width,
+                      std::span<std::uint8_t> out) {
+  ulp_check_decoding(kThing, prediction, width, out.size());
+  const std::size_t count = out.size() / width, tail = out.size() % width;
+  if (coded.size() < kHeadNbytes + tail) throw corrupt(kThing, "a head", coded.size());
+  const UlpModel model = ulp_read_model(kThing, coded.data(), width, kWideRansMaxContexts);
+  const std::size_t nbytes = get32(coded.data() + kUlpModelNbytes), extra_nbytes = get32(coded.data() + kUlpModelNbytes + 4);
+  if (nbytes != out.size()) throw corrupt(kThing, std::to_string(out.size()) + " bytes", nbytes);
+  if (extra_nbytes > coded.size() - kHeadNbytes - tail) throw corrupt(kThing, "extra bits inside of it", extra_nbytes);
+  BitReader extra(coded.subspan(kHeadNbytes, extra_nbytes));
+  const auto stream = coded.subspan(kHeadNbytes + extra_nbytes, coded.size() - kHeadNbytes - extra_nbytes - tail);
+  const auto work = scratch<std::uint8_t>(ScratchSlot::kStreams, wide_rans_work_nbytes(model.contexts));
+  WideRansDecoder decoder(stream, model.contexts, coded.data() + coded.size(), work.data());
+  const auto at_least = ulp_fast_kernels().at_least;
+  const auto tile = scratch<std::uint8_t>(ScratchSlot::kTile, kTile * (width + 2));
+  std::uint8_t *folded = tile.data(), *tokens = folded + kTile * width, *contexts = tokens + kTile;
+  for (std::size_t begin = 0; begin < count; begin += kTile) {
+    const std::size_t some = std::min(kTile, count - begin);
+    const std::uint8_t* base = prediction.data() + begin * width;
+    if (model.contexts > 1) ulp_make_contexts(width, model, base, some, contexts);
+    decoder.next(model.contexts > 1 ? contexts : nullptr, tokens, some);
+    ulp_widen_tokens(width, tokens, some, folded);
+    for (std::size_t i = 0; i < some; i += 64) {
+      std::uint64_t large = at_least(tokens + i, kUlpDirectTokens);
+      if (some - i < 64) large &= (std::uint64_t{1} << (some - i)) - 1;
+      for (; large; large &= large - 1) {
+        const std::size_t k = i + static_cast<std::size_t>(std::countr_zero(large));
+        const unsigned nbits = ulp_extra_bits(tokens[k]);
+        const std::uint64_t lead = 4 + (tokens[k] - kUlpDirectTokens) % 4;  // a one and two bits
+        if (nbits + 3 > 8 * width) throw corrupt(kThing, "differences that an element can hold", tokens[k]);
+        ulp_put(width, folded, k, lead << nbits | get_bits(extra, nbits));
+      }
+    }
+    ulp_apply_differences(width, model.is_float, base, folded, some, out.data() + begin * width);
+  }
+  decoder.finish();
+  if (extra.used_nbytes() != extra_nbytes || !extra.is_rest_zero())
+    throw corrupt(kThing, std::to_string(extra.used_nbytes()) + " bytes of extra bits", extra_nbytes);
+  std::memcpy(out.data() + count * width, coded.data() + coded.size() - tail, tail);
+}
+
+}  // namespace tensorhub
