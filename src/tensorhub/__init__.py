@@ -5,6 +5,7 @@ Duty: the public names. Everything that is not listed in ``__all__`` may change 
 
 from importlib.metadata import version as _version
 
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import TensorHubError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
@@ -58,6 +59,7 @@ __all__ = [
     "GcReport",
     "LineageEdge",
     "LineageReport",
+    "Mode",
     "Prediction",
     "Predictor",
     "Progress",

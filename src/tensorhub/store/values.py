@@ -253,6 +253,8 @@ class Stats:
         ``nbytes / stored_nbytes``; 0 for an empty store.
     saved
         The split of ``nbytes - stored_nbytes``.
+    mode
+        The store's: ``fast``, ``balanced`` or ``max``.
     """
 
     repositories: int
@@ -269,6 +271,7 @@ class Stats:
     other_nbytes: int
     ratio: float
     saved: Saved
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)
