@@ -19,7 +19,7 @@ from typing import Any
 from tests.crash.content import NEW, put_new  # type: ignore[import-not-found]
 
 from tensorhub import Store, collect_garbage, rebuild_catalog
-from tensorhub.store import gc, ingest, layout, pack, refs, transaction
+from tensorhub.store import ingest, layout, pack, pack_output, refs, transaction
 from tensorhub.store.catalog import Catalog
 
 steps = 0
@@ -57,7 +57,7 @@ def install(limit: int | str) -> None:
     wrap(Path, "unlink", limit)
     wrap(pack.PackWriter, "_append", limit)
     wrap(ingest, "index_pack", limit)
-    wrap(gc, "index_pack", limit)
+    wrap(pack_output, "index_pack", limit)
     wrap(layout, "write_durably", limit)
     wrap(refs, "write_durably", limit)
     wrap(transaction, "record_places", limit)

@@ -29,7 +29,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.hashing import ObjectKind
-from tensorhub.store.pack import PackTable, parse_table
+from tensorhub.store.pack_table import PackTable, parse_table
 
 PACKS = tuple(Digest(bytes([value]) * 32) for value in (200, 201))
 DIGESTS = tuple(Digest(bytes([value]) * 32) for value in range(6))

@@ -52,10 +52,9 @@ from tensorhub.store.leases import Lease
 from tensorhub.store.pack import TARGET_NBYTES, PackWriter
 from tensorhub.store.progress import Progress
 from tensorhub.store.reader import BlobReader
+from tensorhub.store.table_estimate import TARGET_TABLE_NBYTES
 
 WINDOW_NBYTES = 48 << 20  # kept segments in flight
-# Records of many tiny tensors: a pack is also sealed when its table has grown to this, far below what readers accept.
-TARGET_TABLE_NBYTES = 64 << 20
 WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
 
 
