@@ -16,8 +16,10 @@ from tensorhub.store.add import add_files, add_folder
 from tensorhub.store.gc import collect_garbage
 from tensorhub.store.import_cache import add_hf_cache
 from tensorhub.store.layout import default_store_path
+from tensorhub.store.optimize import optimize
 from tensorhub.store.predict import Predictor, predict_files, predict_folder
 from tensorhub.store.progress import Progress
+from tensorhub.store.rebuild import rebuild_catalog
 from tensorhub.store.relations import similar, trace_lineage
 from tensorhub.store.restore import restore
 from tensorhub.store.store import Store
@@ -31,6 +33,7 @@ from tensorhub.store.values import (
     GcReport,
     LineageEdge,
     LineageReport,
+    OptimizeReport,
     Prediction,
     RefInfo,
     RemoveResult,
@@ -43,7 +46,7 @@ from tensorhub.store.values import (
     VerifyReport,
     to_json,
 )
-from tensorhub.store.verify import rebuild_catalog, verify
+from tensorhub.store.verify import verify
 
 __version__ = _version("tensorhub")
 
@@ -60,6 +63,7 @@ __all__ = [
     "LineageEdge",
     "LineageReport",
     "Mode",
+    "OptimizeReport",
     "Prediction",
     "Predictor",
     "Progress",
@@ -84,6 +88,7 @@ __all__ = [
     "add_hf_cache",
     "collect_garbage",
     "default_store_path",
+    "optimize",
     "parse_repository",
     "predict_files",
     "predict_folder",

@@ -35,6 +35,7 @@ _BLOB = (
 )
 _RECORD = "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
 _DIGEST = "SELECT digest FROM blob WHERE id = ?"
+_SKETCH = "SELECT sketch.value FROM sketch JOIN blob ON blob.id = sketch.blob WHERE blob.digest = ?"
 _OBJECT = "SELECT id, payload FROM object WHERE digest = ? AND kind = ?"
 _SMALL = (
     "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
@@ -220,6 +221,22 @@ class Catalog(CatalogFile):
                 )
             ).all()
         return [Fact(FactKind(kind), subject, value, bool(is_claimed)) for kind, value, is_claimed in rows]
+
+    def fact_values(self, kind: FactKind, subjects: Iterable[Digest]) -> dict[Digest, bytes]:
+        """Give the fact of one kind about each subject that has one (sketches are apart)."""
+        columns, found = schema.fact.c, {}
+        with self.read() as connection:
+            for batch in _batches([digest.value for digest in subjects]):
+                query = select(columns.subject, columns.value).where(
+                    columns.kind == int(kind), columns.subject.in_(batch)
+                )
+                found.update({Digest(row[0]): row[1] for row in connection.execute(query)})
+        return found
+
+    def sketch(self, digest: Digest) -> bytes | None:
+        """Give a blob's sketch, if it has one."""
+        row = next(iter(self.ask(_SKETCH, (digest.value,))), None)
+        return None if row is None else row[0]
 
     def digest_of(self, blob_id: int) -> Digest | None:
         """Translate one row id to a digest."""

@@ -16,7 +16,7 @@ from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk
 from tensorhub.codecs.mode import Mode
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
 from tensorhub.codecs.registry import CODECS
-from tensorhub.errors import InvariantError
+from tensorhub.errors import CorruptPackError, InvariantError
 from tensorhub.store.digesting import STAGES, lap, scratch
 from tensorhub.store.hashing import checksum
 
@@ -81,16 +81,23 @@ def code_chunk(raw: Buffer, element_width: int, prediction: Buffer | None, mode:
         scratch.decoded = bytearray(nbytes)
     decoded = memoryview(scratch.decoded)[:nbytes]
     context = CodecContext(element_width, prediction if is_delta else None)
-    decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
+    try:
+        decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
+    except CorruptPackError as error:  # no damage: these bytes never left memory
+        raise _is_wrong(coded, name, str(error)) from error
     if xor_popcount(decoded, raw):
-        raise InvariantError(
-            f"codec {coded.codec_id} on {name}",
-            expected="the bytes that were coded",
-            found="others after decoding",
-            action="Nothing was stored; please report this with the file.",
-        )
+        raise _is_wrong(coded, name, "others after decoding")
     lap(times, "read_back", at)
     return Coded(coded, coded_checksum, is_delta, times)
+
+
+def _is_wrong(coded: CodedChunk, name: str, found: str) -> InvariantError:
+    return InvariantError(
+        f"codec {coded.codec_id} on {name}",
+        expected="the bytes that were coded",
+        found=found,
+        action="Nothing was stored; please report this with the file.",
+    )
 
 
 def planner_signature() -> int:

@@ -179,16 +179,10 @@ def _copy_facts(store: Store, writer: PackWriter, retired: set[Digest]) -> None:
         subjects = {Digest(row[0]) for row in connection.execute(query) if Digest(row[1]) in retired}
     for subject in sorted(subjects):
         writer.table.facts += store.catalog.facts(subject)
-    sketch, blob = schema.sketch.c, schema.blob.c
-    with store.catalog.read() as connection:
-        for record in writer.table.blobs:
-            value = connection.execute(
-                select(sketch.value)
-                .join(schema.blob, blob.id == sketch.blob)
-                .where(blob.digest == record.digest.value)
-            ).scalar()
-            if value is not None:
-                writer.table.facts.append(Fact(FactKind.SKETCH, record.digest, value))
+    for record in writer.table.blobs:
+        value = store.catalog.sketch(record.digest)
+        if value is not None:
+            writer.table.facts.append(Fact(FactKind.SKETCH, record.digest, value))
 
 
 def _set_aside(store: Store, pack: Digest) -> None:

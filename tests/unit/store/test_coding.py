@@ -40,10 +40,11 @@ def test_large_chunks() -> None:
 
 def test_a_codec_that_loses_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other bytes than those that went in are a bug, named with what they belong to."""
-    wrong = CodedChunk(0, 1, b"", bytes(100))
-    monkeypatch.setattr(coding, "encode_smallest", lambda *_: (wrong, False))
-    with pytest.raises(InvariantError, match="a model"):
-        code_chunk(noise(100, 1), 1, None, Mode.BALANCED, "a model")
+    for data in (bytes(100), bytes(99)):
+        wrong = CodedChunk(0, 1, b"", data)
+        monkeypatch.setattr(coding, "encode_smallest", lambda *_, wrong=wrong: (wrong, False))
+        with pytest.raises(InvariantError, match="a model"):
+            code_chunk(noise(100, 1), 1, None, Mode.BALANCED, "a model")
 
 
 def test_signature(monkeypatch: pytest.MonkeyPatch) -> None:
