@@ -5,6 +5,7 @@ Duty: the public names. Everything that is not listed in ``__all__`` may change 
 
 from importlib.metadata import version as _version
 
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import TensorHubError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
@@ -15,8 +16,10 @@ from tensorhub.store.add import add_files, add_folder
 from tensorhub.store.gc import collect_garbage
 from tensorhub.store.import_cache import add_hf_cache
 from tensorhub.store.layout import default_store_path
+from tensorhub.store.optimize import optimize
 from tensorhub.store.predict import Predictor, predict_files, predict_folder
 from tensorhub.store.progress import Progress
+from tensorhub.store.rebuild import rebuild_catalog
 from tensorhub.store.relations import similar, trace_lineage
 from tensorhub.store.restore import restore
 from tensorhub.store.store import Store
@@ -30,6 +33,7 @@ from tensorhub.store.values import (
     GcReport,
     LineageEdge,
     LineageReport,
+    OptimizeReport,
     Prediction,
     RefInfo,
     RemoveResult,
@@ -42,7 +46,7 @@ from tensorhub.store.values import (
     VerifyReport,
     to_json,
 )
-from tensorhub.store.verify import rebuild_catalog, verify
+from tensorhub.store.verify import verify
 
 __version__ = _version("tensorhub")
 
@@ -58,6 +62,8 @@ __all__ = [
     "GcReport",
     "LineageEdge",
     "LineageReport",
+    "Mode",
+    "OptimizeReport",
     "Prediction",
     "Predictor",
     "Progress",
@@ -82,6 +88,7 @@ __all__ = [
     "add_hf_cache",
     "collect_garbage",
     "default_store_path",
+    "optimize",
     "parse_repository",
     "predict_files",
     "predict_folder",

@@ -166,3 +166,19 @@ def test_json_of_add_is_the_result_of_the_api(run, store_path: Path, family: Pat
         expected = th.to_json(th.add_folder(store, family / "lora-adapter", "local/lora-adapter"))
     (result,) = run("add", family / "lora-adapter", "--store", tmp_path / "third", "--json").json()
     assert result.keys() == json.loads(json.dumps(expected)).keys()
+
+
+@pytest.mark.usefixtures("modes")
+def test_add_in_a_mode(run, no_store: Path, family: Path, tmp_path: Path) -> None:
+    """--mode holds for this add, whatever the store's; a dry run and a cache take it too."""
+    stored = {}
+    for mode in ("fast", "max"):
+        where = tmp_path / mode
+        (result,) = run("--store", where, "add", family / "ft-json", "--mode", mode, "--json").json()
+        stored[mode] = result["stored_nbytes"]
+        assert run("--store", where, "info", "--json").json()["mode"] == "balanced"
+    assert stored["max"] < stored["fast"]
+    assert run("add", family / "ft-json", "--dry-run", "--mode", "max").code == 0
+    (tmp_path / "cache").mkdir()
+    assert run("add", "--hf-cache", tmp_path / "cache", "--mode", "max", "--json").json() == []
+    assert run("add", family / "ft-json", "--mode", "slow").code == 2

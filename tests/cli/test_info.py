@@ -11,10 +11,14 @@ def test_with_a_store(run, store_path: Path) -> None:
     assert document["is_created"] is True
     assert document["store"] == str(store_path)
     assert document["store_id"]
+    assert document["mode"] == "balanced"
+    assert "mode balanced" in run("info").stdout
 
 
 def test_without_a_store(run, no_store: Path) -> None:
     """No store is an answer, and none is made."""
-    assert run("info", "--json").json()["is_created"] is False
+    document = run("info", "--json").json()
+    assert document["is_created"] is False
+    assert document["mode"] is None
     assert "none yet" in run("info").stdout
     assert not no_store.exists()

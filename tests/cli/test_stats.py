@@ -32,6 +32,7 @@ def test_for_a_person(run, store_path: Path) -> None:
     for part in (
         str(store_path),
         "3 repositories",
+        "mode balanced",
         "identical files",
         "delta",
         "standalone",

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.content import NEW, put_new  # type: ignore[import-not-found]
+from tests.modes import encode_by_mode  # type: ignore[import-not-found]
 
-from tensorhub import Store, collect_garbage, rebuild_catalog
-from tensorhub.store import gc, ingest, layout, pack, refs, transaction
+from tensorhub import Store, collect_garbage, optimize, rebuild_catalog
+from tensorhub.store import coding, ingest, layout, pack, pack_output, refs, transaction
 from tensorhub.store.catalog import Catalog
 
 steps = 0
@@ -57,7 +58,7 @@ def install(limit: int | str) -> None:
     wrap(Path, "unlink", limit)
     wrap(pack.PackWriter, "_append", limit)
     wrap(ingest, "index_pack", limit)
-    wrap(gc, "index_pack", limit)
+    wrap(pack_output, "index_pack", limit)
     wrap(layout, "write_durably", limit)
     wrap(refs, "write_durably", limit)
     wrap(transaction, "record_places", limit)
@@ -76,12 +77,16 @@ def work(path: Path, action: str, limit: int | str) -> None:
         install(limit)
         rebuild_catalog(path)
         return
+    coding.encode_smallest = encode_by_mode  # so that modes differ in size
+    pack_output.TARGET_NBYTES = 50_000  # so that optimizing takes several packs
     with Store.open(path) as store:
         install(limit)
         if action == "add":
             put_new(store, "a/b", NEW)
         elif action == "gc":
             collect_garbage(store, grace_s=0)
+        elif action == "optimize":
+            optimize(store, mode="max", workers=2)
         elif action == "squash":
             store.squash("a/b")
         elif action == "delete":

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tensorhub import Store, collect_garbage, rebuild_catalog
+from tensorhub import Store, collect_garbage, optimize, rebuild_catalog, stats
 from tensorhub.errors import StoreNotFoundError
 
 from ..weights import assert_sound, put, read_all
@@ -192,6 +192,57 @@ def test_gc_killed(children: Children, hub: Path) -> None:
 def test_gc_killed_anywhere(children: Children, hub: Path) -> None:
     """Garbage collection dies at each of its write steps."""
     sweep_gc(children, hub, 10_000)
+
+
+def sweep_optimize(children: Children, hub: Path, count: int) -> None:
+    with Store.open(hub) as store:
+        for name, files in (("a/raw", OLD), ("b/raw", NEW)):
+            with store.begin_commit(name, mode="fast", workers=2) as transaction:
+                for path, content in files.items():
+                    transaction.put_file(path, content)
+                transaction.publish()
+        expected = {info.repo_id: read_all(store, info.repo_id) for info in store.repositories()}
+    copy = hub.with_name("copy")
+    shutil.copytree(hub, copy)
+    total, _ = children.run(copy, "optimize", 0)
+    with Store.open(copy) as store:
+        assert len(store.layout.list_packs()) > 5
+        done = stats(store)
+    for step in pick(total, count, 6):
+        shutil.rmtree(copy)
+        shutil.copytree(hub, copy)
+        _, where = children.run(copy, "optimize", step)
+        with Store.open(copy) as store:
+            for round_ in range(2):
+                for name, files in expected.items():
+                    assert read_all(store, name) == files, where
+                assert_sound(store)
+                if not round_:
+                    optimize(store, mode="max", workers=2)
+                    only_known_files(copy)
+                    collect_garbage(store)
+                    only_known_files(copy)
+            assert optimize(store, mode="max").blobs_rewritten == 0, where
+            assert stats(store).packs_nbytes < done.packs_nbytes, where
+        assert rebuild_catalog(copy) == ()
+        with Store.open(copy) as store:
+            for name, files in expected.items():
+                assert read_all(store, name) == files, where
+            assert_sound(store)
+
+
+@pytest.mark.usefixtures("modes")
+def test_optimize_killed(children: Children, hub: Path) -> None:
+    """Optimizing dies at some of its write steps; the next run goes on, and gc takes what is left over."""
+    sweep_optimize(children, hub, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("modes")
+def test_optimize_killed_anywhere(children: Children, hub: Path) -> None:
+    """Optimizing dies at each of its write steps."""
+    sweep_optimize(children, hub, 10_000)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tensorhub.codecs.mode import Mode
+from tensorhub.schema.coding_fact import CodingFact, parse_coding_fact
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.facts import Fact, FactKind, parse_fact
@@ -113,6 +115,8 @@ def test_tree_and_commit():
 
 def test_fact():
     assert parse_fact(example("fact")) == FACT
+    assert parse_coding_fact(example("coding-fact")) == CodingFact(0x0102030405060708, 300, 6, 4)
+    assert f"0 {Mode.FAST.value}, 1 {Mode.BALANCED.value}, 2 {Mode.MAX.value}" in section(8)
 
 
 def test_ref(tmp_path: Path):
@@ -136,7 +140,7 @@ def test_file_names():
 def test_hub_json(tmp_path: Path):
     (tmp_path / "hub.json").write_text(block("hub.json"))
     _, settings = open_layout(tmp_path)
-    assert (settings.store_id, settings.key) == (STORE_ID, None)
+    assert (settings.store_id, settings.key, settings.mode) == (STORE_ID, None, Mode.BALANCED)
 
 
 def test_pack(tmp_path: Path):

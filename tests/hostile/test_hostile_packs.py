@@ -35,7 +35,8 @@ from tensorhub.schema.records import (
 from tensorhub.schema.tensor import Segment
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, create_layout
-from tensorhub.store.pack import PackTable, PackWriter
+from tensorhub.store.pack import PackWriter
+from tensorhub.store.pack_table import PackTable
 from tensorhub.store.refs import RefStore
 
 HASHER = Hasher()

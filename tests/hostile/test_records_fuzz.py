@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorhub.errors import FormatError
+from tensorhub.schema.coding_fact import CodingFact, parse_coding_fact
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.facts import Fact, FactKind, parse_fact
@@ -29,7 +30,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import Segment, TensorSpec
 from tensorhub.store.hashing import ObjectKind
-from tensorhub.store.pack import PackTable, parse_table
+from tensorhub.store.pack_table import PackTable, parse_table
 
 PACKS = tuple(Digest(bytes([value]) * 32) for value in (200, 201))
 DIGESTS = tuple(Digest(bytes([value]) * 32) for value in range(6))
@@ -59,6 +60,7 @@ TREE = Tree((TreeEntry("a", FileMode.FILE, DIGESTS[0]), TreeEntry("b/ü", FileMo
 PARENT = CommitReference("0123456789" * 4, DIGESTS[1])
 COMMIT = Commit(DIGESTS[0], (PARENT,), "me", 1 << 40, "title", "message", True, "hf", "ab" * 20)
 FACT = Fact(FactKind.FILE_SHA256, DIGESTS[0], bytes(32), True)
+CODING = CodingFact(1 << 63, 1 << 40, 7, 4)
 TABLE = PackTable(
     (), [blob_record()], [(ObjectKind.FILE, FILE.to_bytes()), (ObjectKind.TREE, TREE.to_bytes())], [FACT], 5
 )
@@ -86,6 +88,7 @@ PARSERS: dict[str, tuple[bytes, Parse]] = {
     "tree": (TREE.to_bytes(), lambda data: parse_tree(data).to_bytes()),
     "commit": (COMMIT.to_bytes(), lambda data: parse_commit(data).to_bytes()),
     "fact": (FACT.to_bytes(), _fact),
+    "coding fact": (CODING.to_bytes(), lambda data: parse_coding_fact(data).to_bytes()),
     "pack table": (TABLE.to_bytes(), _table),
 }
 

@@ -14,8 +14,20 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tensorhub import Store, add_files, add_folder, collect_garbage, rebuild_catalog, restore, stats
+from tensorhub import (
+    Mode,
+    Store,
+    add_files,
+    add_folder,
+    collect_garbage,
+    optimize,
+    rebuild_catalog,
+    restore,
+    stats,
+)
+from tensorhub.store import coding
 
+from ..modes import encode_by_mode
 from ..weights import assert_identity, assert_sound, noise, safetensors, tuned, weights, write_folder
 
 BASE = weights((96, 360), 1)
@@ -48,6 +60,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.encode, coding.encode_smallest = coding.encode_smallest, encode_by_mode
         self.folder = Path(tempfile.mkdtemp())
         self.store = Store.create(self.folder / "hub")
         self.model: dict[str, dict[str, list[Tree]]] = {}
@@ -57,6 +70,7 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             assert_sound(self.store)
         finally:
+            coding.encode_smallest = self.encode
             self.store.close()
             shutil.rmtree(self.folder)
 
@@ -70,12 +84,12 @@ class StoreMachine(RuleBasedStateMachine):
     def known(self) -> list[tuple[str, str]]:
         return [(name, ref) for name in self.model for ref in self.model[name]]
 
-    @rule(repository=repositories, ref=refs, tree=trees)
-    def add_folder(self, repository: str, ref: str, tree: dict[str, int]) -> None:
+    @rule(repository=repositories, ref=refs, tree=trees, mode=st.sampled_from(Mode))
+    def add_folder(self, repository: str, ref: str, tree: dict[str, int], mode: Mode) -> None:
         self.counter += 1
         content = {path: CONTENTS[index] for path, index in tree.items()}
         folder = write_folder(self.folder / f"in{self.counter}", content)
-        result = add_folder(self.store, folder, repository, revision=ref, workers=2)
+        result = add_folder(self.store, folder, repository, revision=ref, mode=mode, workers=2)
         self.commit(repository, ref, content, result.is_new_commit)
 
     @rule(repository=repositories, ref=refs, index=st.integers(0, len(CONTENTS) - 1))
@@ -150,6 +164,16 @@ class StoreMachine(RuleBasedStateMachine):
         report = collect_garbage(self.store, grace_s=0, is_dry_run=is_dry_run)
         after = sum(path.stat().st_size for path in self.store.layout.list_packs().values())
         assert before - after == (0 if is_dry_run else report.freed_nbytes)
+
+    @rule(mode=st.sampled_from(Mode), is_forced=st.booleans(), is_dry_run=st.booleans())
+    def optimize(self, mode: Mode, is_forced: bool, is_dry_run: bool) -> None:
+        report = optimize(self.store, mode=mode, is_forced=is_forced, is_dry_run=is_dry_run, workers=2)
+        assert report.damaged == ()
+        assert is_forced or report.stored_nbytes_after <= report.stored_nbytes_before
+        again = optimize(self.store, mode=mode, is_forced=is_forced, is_dry_run=True, workers=2)
+        if not is_dry_run:
+            assert again.blobs_rewritten == 0
+            assert again.stored_nbytes_before == report.stored_nbytes_after
 
     @rule()
     def reopen(self) -> None:

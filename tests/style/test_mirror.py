@@ -33,6 +33,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "store/digesting.py": "tests/unit/store/test_ingest.py",
     "store/listing.py": "tests/unit/store/test_store.py",
     "store/pending_file.py": "tests/unit/store/test_transaction.py",
+    "store/pack_table.py": "tests/unit/store/test_pack.py",
+    "store/rebuild.py": "tests/property/test_rebuild.py",
     "store/row_checksum.py": "tests/hostile/test_flipped_bits.py",
     "store/tree_rules.py": "tests/unit/store/test_transaction.py",
 }

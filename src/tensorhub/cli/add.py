@@ -23,6 +23,7 @@ from tensorhub.cli.add_targets import Target, plan_targets
 from tensorhub.cli.options import (
     CommonOptions,
     JsonOption,
+    ModeOption,
     QuietOption,
     StoreOption,
     TypeOption,
@@ -40,6 +41,7 @@ EXAMPLES = """
   tensorhub add --hf-cache                    the whole Hugging Face cache
   tensorhub add --hf-cache /data/huggingface/hub
   tensorhub add ~/models/llama-chat --dry-run predicts, stores nothing
+  tensorhub add ~/archive/*/ --mode max       as small as it can be
 """
 
 Item = TypeVar("Item")
@@ -52,6 +54,7 @@ class AddOptions:
     name: str | None
     revision: str | None
     message: str | None
+    mode: th.Mode | None
     is_hf_cache: bool
     is_dry_run: bool
 
@@ -85,6 +88,7 @@ def add(
         str | None,
         typer.Option("--message", "-m", metavar="TEXT", help="Message of the commit.", show_default=False),
     ] = None,
+    mode: ModeOption = None,
     is_hf_cache: Annotated[
         bool,
         typer.Option(
@@ -103,13 +107,13 @@ def add(
     over the present tree. An identical tree makes no commit. The store is created where there is none.
     """
     options = parse_common(context, store, is_json, is_quiet)
-    asked = AddOptions(name, revision, message, is_hf_cache, is_dry_run)
+    asked = AddOptions(name, revision, message, mode, is_hf_cache, is_dry_run)
     if is_hf_cache:
         _add_cache(options, asked, paths or [], has_type=repo_type is not None)
         return
     targets = plan_targets(paths or [], name, repo_type)
     if is_dry_run:
-        _predict(options, targets)
+        _predict(options, asked, targets)
     else:
         _add_targets(options, asked, targets)
 
@@ -123,10 +127,22 @@ def _add_one(store: th.Store, target: Target, asked: AddOptions, watcher: Watche
     revision, message = asked.revision or "main", asked.message or ""
     if target.folder is not None:
         return th.add_folder(
-            store, target.folder, target.repository, revision=revision, message=message, progress=watcher
+            store,
+            target.folder,
+            target.repository,
+            revision=revision,
+            message=message,
+            mode=asked.mode,
+            progress=watcher,
         )
     return th.add_files(
-        store, target.files, target.repository, revision=revision, message=message, progress=watcher
+        store,
+        target.files,
+        target.repository,
+        revision=revision,
+        message=message,
+        mode=asked.mode,
+        progress=watcher,
     )
 
 
@@ -141,7 +157,11 @@ def _add_cache(options: CommonOptions, asked: AddOptions, roots: list[Path], *, 
         )
     root = roots[0] if roots else None
     with _open_or_create(options) as store:
-        _collect(options, [root], lambda place, watcher: th.add_hf_cache(store, place, progress=watcher))
+        _collect(
+            options,
+            [root],
+            lambda place, watcher: th.add_hf_cache(store, place, mode=asked.mode, progress=watcher),
+        )
 
 
 def _collect(
@@ -178,10 +198,10 @@ def _note_rest(error: TensorHubError, done: list[th.AddResult], not_started: int
         error.add_note(f"{not_started} after this were not started; run the same command again to go on.")
 
 
-def _predict(options: CommonOptions, targets: list[Target]) -> None:
+def _predict(options: CommonOptions, asked: AddOptions, targets: list[Target]) -> None:
     predictions = []
     with _open_or_pretend(options) as store:
-        predictor = th.Predictor(store)
+        predictor = th.Predictor(store, mode=asked.mode)
         for target in targets:
             with Watcher(options) as watcher:
                 if target.folder is not None:

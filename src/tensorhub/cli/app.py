@@ -16,7 +16,22 @@ from typing import Annotated
 import typer
 
 import tensorhub as th
-from tensorhub.cli import add, cat, gc, get, info, init, lineage, ls, rm, show, similar, stats, verify
+from tensorhub.cli import (
+    add,
+    cat,
+    gc,
+    get,
+    info,
+    init,
+    lineage,
+    ls,
+    optimize,
+    rm,
+    show,
+    similar,
+    stats,
+    verify,
+)
 from tensorhub.cli.options import GlobalOptions, JsonOption, QuietOption, StoreOption
 from tensorhub.cli.output import print_error, print_interrupted, print_line, write_error_json
 from tensorhub.errors import InvariantError, TensorHubError, UsageError, from_os_error
@@ -68,6 +83,7 @@ for _name, _command, _examples in (
     ("lineage", lineage.lineage, lineage.EXAMPLES),
     ("similar", similar.similar, similar.EXAMPLES),
     ("verify", verify.verify, verify.EXAMPLES),
+    ("optimize", optimize.optimize, optimize.EXAMPLES),
     ("gc", gc.gc, gc.EXAMPLES),
     ("info", info.info, info.EXAMPLES),
 ):

@@ -29,9 +29,10 @@ def info(
     """Show the version, and where the store lies."""
     options = parse_common(context, store, is_json, is_quiet)
     store_id: str | None = None
+    mode: str | None = None
     try:
         with th.Store.open(options.store_path) as opened:
-            store_id = opened.store_id
+            store_id, mode = opened.store_id, opened.mode.value
     except StoreNotFoundError:
         pass  # no store yet is an answer here, not a failure
     if options.is_json:
@@ -42,10 +43,12 @@ def info(
                 "store": str(options.store_path),
                 "is_created": store_id is not None,
                 "store_id": store_id,
+                "mode": mode,
             }
         )
         return
     print_line(("tensorhub ", "bold"), f"{th.__version__}, Python {platform.python_version()}")
     print_line(
-        f"  store {options.store_path}" + ("" if store_id else " (none yet: tensorhub add or init makes it)")
+        f"  store {options.store_path}"
+        + (f", mode {mode}" if store_id else " (none yet: tensorhub add or init makes it)")
     )

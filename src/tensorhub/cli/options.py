@@ -52,6 +52,14 @@ TypeOption = Annotated[
         "--type", help="Type of the repository, where its name does not say it.", show_default="model"
     ),
 ]
+ModeOption = Annotated[
+    th.Mode | None,
+    typer.Option(
+        "--mode",
+        help="How hard to try: fast to read, or small. Default: the store's mode.",
+        show_default=False,
+    ),
+]
 RevisionOption = Annotated[
     str | None,
     typer.Option(

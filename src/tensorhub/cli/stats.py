@@ -42,7 +42,8 @@ def print_stats(totals: th.Stats, store_path: Path) -> None:
     print_line(
         f"  {format_count(totals.repositories, 'repository', 'repositories')}, "
         f"{format_count(totals.revisions, 'revision')}, {format_count(totals.files, 'file')}, "
-        f"{format_count(totals.tensors, 'tensor')}, {format_count(totals.blobs, 'blob')}"
+        f"{format_count(totals.tensors, 'tensor')}, {format_count(totals.blobs, 'blob')}; "
+        f"mode {totals.mode}"
     )
     print_line(
         f"  {format_nbytes(totals.nbytes)} of files → ",

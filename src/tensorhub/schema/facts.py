@@ -20,6 +20,7 @@ class FactKind(IntEnum):
     FILE_SHA256 = 1  # subject: file record; value: 32 bytes
     FILE_GIT_SHA1 = 2  # subject: file record; value: 20 bytes, git's blob id
     SKETCH = 3  # subject: blob; value: docs/format.md, section 11
+    CODING = 4  # subject: blob; value: ``coding_fact``
 
 
 _FACT_NBYTES: dict[int, int] = {FactKind.FILE_SHA256: 32, FactKind.FILE_GIT_SHA1: 20}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import UsageError
 from tensorhub.formats.folder import FolderEntry, scan_folder
 from tensorhub.formats.model_card import read_base_models
@@ -29,6 +30,7 @@ def add_folder(
     *,
     revision: str = "main",
     message: str = "",
+    mode: str | Mode | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> AddResult:
@@ -44,7 +46,7 @@ def add_folder(
         Made where they do not exist.
     message
         First line is the commit's title.
-    progress, workers
+    mode, progress, workers
         See :meth:`Store.begin_commit`.
 
     Returns
@@ -74,7 +76,9 @@ def add_folder(
     listener.begin(f"Adding {folder.name or folder}", sum(entry.nbytes for entry in listing.entries))
     for text in listing.notices:
         listener.notice(text)
-    with store.begin_commit(repository, revision=revision, progress=listener, workers=workers) as transaction:
+    with store.begin_commit(
+        repository, revision=revision, mode=mode, progress=listener, workers=workers
+    ) as transaction:
         transaction.delete_all()
         for text in listing.notices:
             transaction.notice(text)
@@ -93,6 +97,7 @@ def add_files(
     *,
     revision: str = "main",
     message: str = "",
+    mode: str | Mode | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> AddResult:
@@ -118,7 +123,9 @@ def add_files(
     entries = [file_entry(path) for path in files]
     listener = progress or Quiet()
     listener.begin(f"Adding {len(entries)} files", sum(entry.nbytes for entry in entries))
-    with store.begin_commit(repository, revision=revision, progress=listener, workers=workers) as transaction:
+    with store.begin_commit(
+        repository, revision=revision, mode=mode, progress=listener, workers=workers
+    ) as transaction:
         transaction.check_names(names)
         hint_from_card(transaction, entries)
         for entry in entries:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from tensorhub.errors import (
     MissingBlobError,
@@ -35,6 +35,7 @@ _BLOB = (
 )
 _RECORD = "SELECT blob.record, pack.digest, pack.refs FROM blob JOIN pack ON pack.id = blob.pack WHERE blob.digest = ?"
 _DIGEST = "SELECT digest FROM blob WHERE id = ?"
+_SKETCH = "SELECT sketch.value FROM sketch JOIN blob ON blob.id = sketch.blob WHERE blob.digest = ?"
 _OBJECT = "SELECT id, payload FROM object WHERE digest = ? AND kind = ?"
 _SMALL = (
     "SELECT id, digest FROM blob WHERE element_width = ? AND row_nelems = ? AND nrows = ? "
@@ -221,6 +222,22 @@ class Catalog(CatalogFile):
             ).all()
         return [Fact(FactKind(kind), subject, value, bool(is_claimed)) for kind, value, is_claimed in rows]
 
+    def fact_values(self, kind: FactKind, subjects: Iterable[Digest]) -> dict[Digest, bytes]:
+        """Give the fact of one kind about each subject that has one (sketches are apart)."""
+        columns, found = schema.fact.c, {}
+        with self.read() as connection:
+            for batch in _batches([digest.value for digest in subjects]):
+                query = select(columns.subject, columns.value).where(
+                    columns.kind == int(kind), columns.subject.in_(batch)
+                )
+                found.update({Digest(row[0]): row[1] for row in connection.execute(query)})
+        return found
+
+    def sketch(self, digest: Digest) -> bytes | None:
+        """Give a blob's sketch, if it has one."""
+        row = next(iter(self.ask(_SKETCH, (digest.value,))), None)
+        return None if row is None else row[0]
+
     def digest_of(self, blob_id: int) -> Digest | None:
         """Translate one row id to a digest."""
         row = next(iter(self.ask(_DIGEST, (blob_id,))), None)
@@ -288,6 +305,7 @@ class Catalog(CatalogFile):
                 ids = select(schema.blob.c.id).where(schema.blob.c.digest.in_(batch))
                 connection.execute(delete(schema.source).where(schema.source.c.blob.in_(ids)))
                 connection.execute(delete(schema.sketch).where(schema.sketch.c.blob.in_(ids)))
+                connection.execute(delete(schema.fact).where(schema.fact.c.subject.in_(batch)))
                 # The row itself goes only where no segment or source of something kept still names it.
                 connection.execute(
                     update(schema.blob).where(schema.blob.c.digest.in_(batch)).values(pack=None, record=None)
@@ -297,9 +315,11 @@ class Catalog(CatalogFile):
                     delete(schema.blob).where(schema.blob.c.digest.in_(batch), schema.blob.c.id.not_in(used))
                 )
             for batch in _batches([digest.value for digest in packs]):
+                gone = select(schema.pack.c.id).where(schema.pack.c.digest.in_(batch))
+                connection.execute(delete(schema.fact).where(schema.fact.c.pack.in_(gone)))
                 connection.execute(delete(schema.pack).where(schema.pack.c.digest.in_(batch)))
 
-    def move_objects(self, digests: Iterable[Digest], subjects: Iterable[Digest], pack: Digest) -> None:
+    def move_objects(self, digests: Iterable[Digest], facts: Iterable[Fact], pack: Digest) -> None:
         """Say that objects and facts now lie in another pack (gc moved them)."""
         with self.write() as connection:
             pack_id = connection.execute(
@@ -311,9 +331,14 @@ class Catalog(CatalogFile):
                     .where(schema.stored_object.c.digest.in_(batch))
                     .values(pack=pack_id)
                 )
-            for batch in _batches([digest.value for digest in subjects]):
+            keys = [{"of": fact.subject.value, "what": int(fact.kind)} for fact in facts]
+            if keys:
+                columns = schema.fact.c
                 connection.execute(
-                    update(schema.fact).where(schema.fact.c.subject.in_(batch)).values(pack=pack_id)
+                    update(schema.fact)
+                    .where(columns.subject == bindparam("of"), columns.kind == bindparam("what"))
+                    .values(pack=pack_id),
+                    keys,
                 )
 
 

@@ -21,7 +21,7 @@ from tensorhub.schema.tensor import TensorSpec
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import Catalog, ids_of
 from tensorhub.store.hashing import Hasher, ObjectKind
-from tensorhub.store.pack import PackTable
+from tensorhub.store.pack_table import PackTable
 from tensorhub.store.row_checksum import seal_row
 
 _MAX_WALK = 64  # far deeper than any chain of bases (depth 1 by design); a longer walk is treated as a cycle

@@ -7,14 +7,18 @@ Invariants: only the chunks that a range touches are decoded; every byte given o
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 from typing import Any
 
-from tensorhub.errors import UsageError
-from tensorhub.schema.records import FileRecord
+from tensorhub.errors import FileEntryNotFoundError, UsageError
+from tensorhub.schema.records import FileMode, FileRecord, TreeEntry
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
+from tensorhub.store.snapshots import Snapshot
 
 BUFFER_NBYTES = 1 << 20  # one chunk: a smaller buffer would decode the same chunk again and again
+_MAX_LINKS = 8  # a chain of links that is longer is a circle, or meant to be one
 _TRUSTED_NBYTES = 16 << 20  # of one run: worth no look-up before its memory is taken
 
 
@@ -102,3 +106,28 @@ def check_before_allocating(file_map: FileMap, reader: BlobReader, offset: int, 
     for run in file_map.plan_range(offset, nbytes):
         if run.stop - run.start > _TRUSTED_NBYTES:
             reader.record(run.digest, nbytes=run.blob_nbytes)
+
+
+def follow_link(snapshot: Snapshot, entry: TreeEntry, reader: BlobReader) -> TreeEntry:
+    """Find what a symlink of a snapshot points at; links to links are followed a few times.
+
+    Raises
+    ------
+    FileEntryNotFoundError
+        Nothing is there, or only more links.
+    """
+    for _ in range(_MAX_LINKS):
+        record = snapshot.record(entry)
+        out = bytearray(record.nbytes)
+        read_range(FileMap(record.segments), reader, 0, memoryview(out))
+        target = os.path.normpath(str(Path(entry.path).parent / os.fsdecode(bytes(out))))
+        entry = snapshot.entry(target)
+        if entry.mode is not FileMode.SYMLINK:
+            return entry
+    raise FileEntryNotFoundError(
+        f"symlink {entry.path!r}",
+        expected="a file at its end",
+        found="more symlinks",
+        path=entry.path,
+        action="Read the target itself.",
+    )

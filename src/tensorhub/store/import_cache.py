@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import IntegrityError
 from tensorhub.formats.hf_cache import CachedRepository, CachedRevision, default_hf_cache, scan_hf_cache
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
@@ -30,7 +31,12 @@ _FILLED_IN = Digest(bytes(DIGEST_NBYTES))  # a claim's subject is known only whe
 
 
 def add_hf_cache(
-    store: Store, root: Path | None = None, *, progress: Progress | None = None, workers: int | None = None
+    store: Store,
+    root: Path | None = None,
+    *,
+    mode: str | Mode | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> list[AddResult]:
     """Add every repository, revision and ref of a Hugging Face cache.
 
@@ -40,7 +46,7 @@ def add_hf_cache(
         Where to.
     root
         The cache's hub folder; None for the one that ``huggingface_hub`` would use now.
-    progress, workers
+    mode, progress, workers
         See :meth:`Store.begin_commit`.
 
     Returns
@@ -53,7 +59,7 @@ def add_hf_cache(
     NotFoundError
         There is no such folder.
     """
-    listener = progress or Quiet()
+    listener, chosen = progress or Quiet(), store.settings.choose_mode(mode)
     listing = scan_hf_cache(root if root is not None else default_hf_cache(os.environ))
     for text in listing.notices:
         listener.notice(text)
@@ -61,12 +67,12 @@ def add_hf_cache(
     for cached in listing.repositories:
         for text in cached.notices:
             listener.notice(f"{cached.repository}: {text}")
-        results += _add_repository(store, cached, listener, workers)
+        results += _add_repository(store, cached, chosen, listener, workers)
     return results
 
 
 def _add_repository(
-    store: Store, cached: CachedRepository, listener: Progress, workers: int | None
+    store: Store, cached: CachedRepository, mode: Mode, listener: Progress, workers: int | None
 ) -> list[AddResult]:
     repository = store.create_repository(cached.repository)
     names: dict[str, list[RefName]] = {}
@@ -76,7 +82,7 @@ def _add_repository(
     for revision in cached.revisions:
         # Content that no ref reaches would be garbage; a commit known only by its id gets a ref that says so.
         refs = names.get(revision.commit_id) or [_keeping_ref(revision.commit_id)]
-        results.append(_add_revision(store, repository, revision, refs, listener, workers))
+        results.append(_add_revision(store, repository, revision, refs, mode, listener, workers))
     return results
 
 
@@ -85,6 +91,7 @@ def _add_revision(
     repository: RepositoryId,
     revision: CachedRevision,
     refs: list[RefName],
+    mode: Mode,
     listener: Progress,
     workers: int | None,
 ) -> AddResult:
@@ -94,7 +101,7 @@ def _add_revision(
     )
     main = refs[0]
     with store.begin_commit(
-        repository, revision=str(main), progress=listener, workers=workers
+        repository, revision=str(main), mode=mode, progress=listener, workers=workers
     ) as transaction:
         present = transaction.parent
         is_same = present is not None and present.commit_id == revision.commit_id

@@ -18,10 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from tensorhub._native import xor_popcount
-from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk
+from tensorhub.codecs.base import Buffer
 from tensorhub.codecs.base_predictor import BasePredictor
-from tensorhub.codecs.planner import decode_chunk, encode_smallest
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import IntegrityError, InvariantError, SourceChangedError
 from tensorhub.formats.source import ByteSource
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
@@ -38,13 +37,13 @@ from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.base_search import BaseChoice, BaseSearch
 from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import index_pack
+from tensorhub.store.coding import Coded, code_chunk
 from tensorhub.store.digesting import (
     KEEP_NBYTES,
     STAGES,
     Digested,
     digest_segment,
     is_near_copy,
-    lap,
     scratch,
 )
 from tensorhub.store.hashing import checksum
@@ -53,10 +52,9 @@ from tensorhub.store.leases import Lease
 from tensorhub.store.pack import TARGET_NBYTES, PackWriter
 from tensorhub.store.progress import Progress
 from tensorhub.store.reader import BlobReader
+from tensorhub.store.table_estimate import TARGET_TABLE_NBYTES
 
 WINDOW_NBYTES = 48 << 20  # kept segments in flight
-# Records of many tiny tensors: a pack is also sealed when its table has grown to this, far below what readers accept.
-TARGET_TABLE_NBYTES = 64 << 20
 WINDOW_JOBS = 256  # segments in flight, for files of many tiny tensors
 
 
@@ -70,16 +68,6 @@ class IngestTotals:
     stored_nbytes: int = 0
     bases: dict[Digest, int] = field(default_factory=dict)
     stage_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-
-
-@dataclass(slots=True)
-class _Coded:
-    """What coding one chunk gave."""
-
-    chunk: CodedChunk
-    coded_checksum: int
-    source: SourceRange | None
-    stage_s: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -120,6 +108,8 @@ class Ingest:
         The writer's lease; unsealed packs carry its name.
     search
         Finds bases.
+    mode
+        How hard encoders try.
     progress
         Told the bytes done.
     workers
@@ -134,6 +124,7 @@ class Ingest:
         reader: BlobReader,
         lease: Lease,
         search: BaseSearch,
+        mode: Mode,
         progress: Progress,
         workers: int,
     ) -> None:
@@ -144,6 +135,7 @@ class Ingest:
         self._reader = reader
         self._lease = lease
         self._search = search
+        self._mode = mode
         self._progress = progress
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tensorhub-ingest")
         self._max_coding = (
@@ -151,7 +143,7 @@ class Ingest:
         )  # chunks in flight: two a worker keep both busy, two more hide the writing
         self._digesting: deque[_Job] = deque()
         self._digesting_nbytes = 0
-        self._coding: deque[tuple[_Job, Future[_Coded]]] = deque()
+        self._coding: deque[tuple[_Job, Future[tuple[Coded, SourceRange | None]]]] = deque()
         self._in_flight: dict[Digest, _Job] = {}
         self._pending: dict[Digest, BlobRecord] = {}
         self._writer: PackWriter | None = None
@@ -290,33 +282,23 @@ class Ingest:
                 while other.digested is not None:
                     self._collect()
 
-    def _code_chunk(self, job: _Job, index: int) -> _Coded:
-        """Read, code, read back and compare one chunk; runs in a worker."""
+    def _code_chunk(self, job: _Job, index: int) -> tuple[Coded, SourceRange | None]:
+        """Read and code one chunk; runs in a worker. Gives what it was coded against, too."""
         digested, choice = job.digested, job.choice
         if digested is None or choice is None:
             raise InvariantError("ingest job", expected="a digest and a choice", found="none")
-        times = dict.fromkeys(STAGES, 0.0)
-        at = time.perf_counter()
+        started = time.perf_counter()
         offset = index * job.chunk_nbytes
         nbytes = min(job.chunk_nbytes, job.segment.nbytes - offset)
         raw = _read_chunk(job, digested, index, offset, nbytes)
-        at = lap(times, "read", at)
+        read_s = time.perf_counter() - started
+        started = time.perf_counter()
         prediction, source = self._predict(choice, offset, nbytes)
-        coded, used_prediction = encode_smallest(raw, job.element_width, prediction)
-        coded_checksum = checksum(coded.data)
-        at = lap(times, "code", at)
-        decoded = memoryview(scratch.decoded)[:nbytes]
-        context = CodecContext(job.element_width, prediction if used_prediction else None)
-        decode_chunk(coded.codec_id, coded.codec_version, coded.parameters, coded.data, context, decoded)
-        if xor_popcount(decoded, raw):
-            raise InvariantError(
-                f"codec {coded.codec_id} on {job.source.name}",
-                expected="the bytes that were coded",
-                found="others after decoding",
-                action="Nothing was stored; please report this with the file.",
-            )
-        lap(times, "read_back", at)
-        return _Coded(coded, coded_checksum, source if used_prediction else None, times)
+        predict_s = time.perf_counter() - started
+        coded = code_chunk(raw, job.element_width, prediction, self._mode, job.source.name)
+        coded.stage_s["read"] += read_s
+        coded.stage_s["code"] += predict_s
+        return coded, source if coded.is_delta else None
 
     def _predict(
         self, choice: BaseChoice, offset: int, nbytes: int
@@ -336,20 +318,20 @@ class Ingest:
     def _collect(self) -> None:
         """Take the oldest coded chunk and append it to the pack."""
         job, future = self._coding.popleft()
-        coded = future.result()
+        coded, source = future.result()
         self._add_times(coded.stage_s)
         started = time.perf_counter()
         writer = self.writer()
         offset = writer.append(coded.chunk.data)
         if job.digested is None:
             raise InvariantError("ingest job", expected="a digest", found="none")
-        stored = StoredRange(self._token, offset, len(coded.chunk.data), coded.coded_checksum)
+        stored = StoredRange(self._token, offset, len(coded.chunk.data), coded.checksum)
         job.chunks.append(
             ChunkRecord(
-                BasePredictor.predictor_id if coded.source else 0,
+                BasePredictor.predictor_id if source else 0,
                 BasePredictor.version,
                 b"",
-                (coded.source,) if coded.source else (),
+                (source,) if source else (),
                 coded.chunk.codec_id,
                 coded.chunk.codec_version,
                 coded.chunk.parameters,
@@ -360,7 +342,7 @@ class Ingest:
         )
         self.totals.stored_nbytes += len(coded.chunk.data)
         raw_nbytes = min(job.chunk_nbytes, job.segment.nbytes - (len(job.chunks) - 1) * job.chunk_nbytes)
-        if coded.source:
+        if source:
             self.totals.delta_nbytes += raw_nbytes
         self._progress.advance(raw_nbytes)
         if len(job.chunks) == len(job.digested.checksums):

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import platformdirs
 
+from tensorhub.codecs.mode import Mode, parse_mode
 from tensorhub.errors import (
     AlreadyExistsError,
     CorruptIndexError,
@@ -47,15 +48,30 @@ class Settings:
         16 random bytes; packs carry it.
     key
         Digest key, or None for plain BLAKE3.
+    mode
+        How hard encoders try where a call does not say.
     """
 
     store_id: bytes
     key: bytes | None
+    mode: Mode
 
     @property
     def hasher(self) -> Hasher:
         """The store's hasher."""
         return Hasher(self.key)
+
+    def choose_mode(self, asked: str | Mode | None) -> Mode:
+        """Give the mode that a caller asked for, else the store's.
+
+        Raises
+        ------
+        UsageError
+            There is no mode of this name.
+        """
+        if asked is None:
+            return self.mode
+        return asked if isinstance(asked, Mode) else parse_mode(asked)
 
 
 class Layout:
@@ -167,7 +183,7 @@ def write_durably(path: Path, data: bytes, *, is_new: bool = False) -> None:
         raise from_os_error(error, f"writing {path}") from error
 
 
-def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
+def create_layout(root: Path, *, is_keyed: bool, mode: Mode = Mode.BALANCED) -> tuple[Layout, Settings]:
     """Make an empty store.
 
     Raises
@@ -208,7 +224,8 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
             folder.mkdir(exist_ok=True)
     except OSError as error:
         raise from_os_error(error, f"creating the store {root}") from error
-    settings = Settings(secrets.token_bytes(STORE_ID_NBYTES), secrets.token_bytes(32) if is_keyed else None)
+    key = secrets.token_bytes(32) if is_keyed else None
+    settings = Settings(secrets.token_bytes(STORE_ID_NBYTES), key, mode)
     document: dict[str, Any] = {
         "format": "tensorhub",
         "format_version": FORMAT_VERSION,
@@ -218,6 +235,8 @@ def create_layout(root: Path, *, is_keyed: bool) -> tuple[Layout, Settings]:
     }
     if settings.key is not None:
         document["digest_key"] = settings.key.hex()
+    if mode is not Mode.BALANCED:  # what a store without the key means
+        document["mode"] = mode.value
     document["checksum"] = _settings_checksum(document)
     write_durably(layout.hub_json, (json.dumps(document, indent=2) + "\n").encode(), is_new=True)
     return layout, settings
@@ -294,7 +313,7 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
                 action="Upgrade TensorHub; if no newer one used this store, restore hub.json from a copy.",
             )
         key = bytes.fromhex(document["digest_key"]) if document["digest"] == _DIGESTS[1] else None
-        settings = Settings(bytes.fromhex(document["store_id"]), key)
+        settings = Settings(bytes.fromhex(document["store_id"]), key, _read_mode(document.get("mode")))
         if document["checksum"] != _settings_checksum(document):
             raise _broken_settings(layout, "a checksum of other settings")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -304,6 +323,14 @@ def open_layout(root: Path) -> tuple[Layout, Settings]:
     if len(settings.store_id) != STORE_ID_NBYTES or (key is not None and len(key) != 32):
         raise _broken_settings(layout, "a store id or key of another length")
     return layout, settings
+
+
+def _read_mode(value: object) -> Mode:
+    """Take one that is not known here for the default: it steers encoders only, and closes no store."""
+    try:
+        return Mode(value)
+    except ValueError:
+        return Mode.BALANCED
 
 
 def _broken_settings(layout: Layout, found: str) -> CorruptIndexError:

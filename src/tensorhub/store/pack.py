@@ -1,6 +1,6 @@
 """Packs: immutable files of coded chunks with a table of records at the end.
 
-Duty: write a pack (append, seal), read its table and its coded bytes.
+Duty: write a pack (append, seal), read its table and its coded bytes. What the table says is ``pack_table``'s.
 Not its duty: choosing what goes into one, or indexing it.
 Invariants: a pack's name is the BLAKE3 of its bytes; coded bytes start on 16-byte boundaries; a table is
 parsed back and compared before the pack gets its name; a sealed pack never changes.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import struct
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import zstandard
@@ -21,19 +20,17 @@ from tensorhub.errors import (
     BackendError,
     CorruptPackError,
     FormatError,
-    InvalidRecordError,
     InvariantError,
     LimitExceededError,
     MissingBlobError,
     UnsupportedVersionError,
     from_os_error,
 )
-from tensorhub.schema.digest import DIGEST_NBYTES, Digest
-from tensorhub.schema.facts import Fact, parse_fact
-from tensorhub.schema.records import CHUNK_ALIGNMENT, BlobRecord, parse_blob_record
-from tensorhub.schema.wire import RecordReader, RecordWriter
-from tensorhub.store.hashing import Hasher, ObjectKind, checksum
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import CHUNK_ALIGNMENT
+from tensorhub.store.hashing import Hasher, checksum
 from tensorhub.store.layout import Layout, fsync_folder
+from tensorhub.store.pack_table import PackTable, parse_table
 from tensorhub.store.table_estimate import TableEstimate
 
 PACK_VERSION = 1
@@ -47,94 +44,6 @@ _TABLE_LEVEL = 3  # records are names and digests; higher levels gain below 1 %
 _TABLE_MAX_WINDOW_NBYTES = 8 << 20  # level 3 asks for at most 2 MiB; the bound of coded chunks
 HEAD_NBYTES, FOOT_NBYTES = _HEAD.size, _FOOT.size
 _CHECKSUM_AT = 24  # in the footer; zero while the checksum is computed
-
-
-@dataclass(slots=True)
-class PackTable:
-    """The records of a pack.
-
-    Attributes
-    ----------
-    references
-        Ids of other packs that blob records here point into.
-    blobs
-        Blob records; a stored range without a pack lies in this one.
-    objects
-        Commits, trees and file records: kind and payload.
-    facts
-        Derived truths.
-    sealed_at_ns
-        When the pack was sealed, nanoseconds since 1970 UTC.
-    """
-
-    references: tuple[Digest, ...] = ()
-    blobs: list[BlobRecord] = field(default_factory=list)
-    objects: list[tuple[ObjectKind, bytes]] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
-    sealed_at_ns: int = 0
-
-    def to_bytes(self) -> bytes:
-        """Serialise; sets ``references`` to what the blob records need."""
-        references: dict[Digest, int] = {}
-        blobs = [record.to_bytes(references) for record in self.blobs]
-        self.references = tuple(references)
-        writer = RecordWriter()
-        writer.varint(len(references))
-        for pack in references:
-            writer.raw(pack.value)
-        writer.varint(len(blobs))
-        for blob in blobs:
-            writer.sized(blob)
-        writer.varint(len(self.objects))
-        for kind, payload in self.objects:
-            writer.varint(kind)
-            writer.sized(payload)
-        writer.varint(len(self.facts))
-        for fact in self.facts:
-            writer.sized(fact.to_bytes())
-        return writer.getvalue()
-
-
-def parse_table(data: bytes, sealed_at_ns: int) -> PackTable:
-    """Parse a pack table.
-
-    Raises
-    ------
-    FormatError
-        The bytes break the layout.
-    """
-    reader = RecordReader(data, "pack table")
-    references = tuple(
-        Digest(reader.raw(DIGEST_NBYTES)) for _ in range(reader.count(item_nbytes=DIGEST_NBYTES))
-    )
-    blobs = [parse_blob_record(reader.sized(), references) for _ in range(reader.count(item_nbytes=38))]
-    objects: list[tuple[ObjectKind, bytes]] = []
-    for _ in range(reader.count(item_nbytes=2)):
-        kind = reader.varint()
-        if kind not in tuple(ObjectKind):
-            raise UnsupportedVersionError(
-                "pack table",
-                expected="object kinds 1 to 3",
-                found=str(kind),
-                action="Upgrade TensorHub to read this store.",
-            )
-        objects.append((ObjectKind(kind), reader.sized()))
-    facts = [parse_fact(reader.sized()) for _ in range(reader.count(item_nbytes=35))]
-    reader.finish()
-    used = dict.fromkeys(
-        stored.pack
-        for blob in blobs
-        for stored in (blob.model, *(chunk.stored for chunk in blob.chunks))
-        if stored is not None and stored.pack is not None
-    )
-    if tuple(used) != references:
-        raise InvalidRecordError(
-            "pack table",
-            expected="the packs that its records point into, each once, in order of first use",
-            found="another list",
-            action="The bytes are damaged; run `tensorhub verify`.",
-        )
-    return PackTable(references, blobs, objects, [fact for fact in facts if fact is not None], sealed_at_ns)
 
 
 class PackWriter:
@@ -325,6 +234,21 @@ class PackFile:
         if len(data) != nbytes:
             raise self.corrupt(f"{nbytes} bytes at offset {offset}", f"{len(data)} bytes", offset)
         return data
+
+    def data_nbytes(self) -> int:
+        """Size of what lies before the table: coded bytes, and the padding that aligns them.
+
+        Raises
+        ------
+        CorruptPackError
+            The footer tells no place inside the pack.
+        """
+        size = self.nbytes
+        foot = self.read(max(0, size - FOOT_NBYTES), FOOT_NBYTES)
+        offset: int = _FOOT.unpack(foot)[0]
+        if not HEAD_NBYTES <= offset <= size:
+            raise self.corrupt("a table inside the pack", f"one at {offset}", size - FOOT_NBYTES)
+        return offset - HEAD_NBYTES
 
     def corrupt(self, expected: str, found: str, offset: int | None = None) -> CorruptPackError:
         """Make the error that names this pack."""

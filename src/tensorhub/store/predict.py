@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tensorhub.codecs.base import CodecContext
-from tensorhub.codecs.planner import estimate_nbytes
+from tensorhub.codecs.mode import Mode
+from tensorhub.codecs.planner import encode_chunk
 from tensorhub.formats.folder import FolderEntry, scan_folder
 from tensorhub.formats.registry import parse_file
 from tensorhub.formats.source import FileSource
@@ -36,17 +37,27 @@ _SAMPLE_NBYTES = 256 << 10
 
 
 def predict_folder(
-    store: Store, folder: Path, repository: str | RepositoryId, *, progress: Progress | None = None
+    store: Store,
+    folder: Path,
+    repository: str | RepositoryId,
+    *,
+    mode: str | Mode | None = None,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Predict what :func:`add_folder` would do to the store as it is now; see :class:`Predictor`."""
-    return Predictor(store).folder(folder, repository, progress=progress)
+    return Predictor(store, mode=mode).folder(folder, repository, progress=progress)
 
 
 def predict_files(
-    store: Store, files: Sequence[Path], repository: str | RepositoryId, *, progress: Progress | None = None
+    store: Store,
+    files: Sequence[Path],
+    repository: str | RepositoryId,
+    *,
+    mode: str | Mode | None = None,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Predict what :func:`add_files` would do to the store as it is now; see :class:`Predictor`."""
-    return Predictor(store).files(files, repository, progress=progress)
+    return Predictor(store, mode=mode).files(files, repository, progress=progress)
 
 
 class Predictor:
@@ -59,10 +70,19 @@ class Predictor:
     ----------
     store
         What is there already; stays as it is.
+    mode
+        The mode of the additions; by default the store's. What is no tensor is predicted by coding a sample in
+        it; sizes of tensors are estimates by entropy, the same in every mode.
+
+    Raises
+    ------
+    UsageError
+        There is no mode of this name.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, mode: str | Mode | None = None) -> None:
         self._store = store
+        self._mode = store.settings.choose_mode(mode)
         self._seen: dict[Digest, str] = {}  # by digest: the repository that would bring it
         self._reader = _SourceReader(store.reader)
         self._search = BaseSearch(store.catalog, self._reader)
@@ -155,7 +175,8 @@ class Predictor:
 
         if segment.tensor is None:
             length = min(segment.nbytes, _SAMPLE_NBYTES)
-            sums.predicted += estimate_nbytes(read(0, length), CodecContext(1)) * segment.nbytes // length
+            coded = encode_chunk(read(0, length), CodecContext(1), self._mode)
+            sums.predicted += coded.nbytes * segment.nbytes // length
             return
         choice = self._search.choose(digest, segment, digested.sketch, read)
         sums.predicted += choice.predicted_nbytes

@@ -9,7 +9,6 @@ indexed again when the store is opened. Works under the store lock.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,11 +21,11 @@ from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.records import BlobRecord, StoredRange
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog import split_references
-from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.layout import fsync_folder
 from tensorhub.store.leases import Lease, store_lock
 from tensorhub.store.pack import PackWriter
+from tensorhub.store.pack_output import PackOutput
 
 if TYPE_CHECKING:
     from tensorhub.store.store import Store
@@ -74,20 +73,16 @@ def retire_packs(store: Store, packs: Collection[Digest], bad_blobs: Collection[
     if not retired and not bad:
         return
     with Lease(store.layout) as lease:
-        settings = store.settings
-        writer = PackWriter(store.layout, settings.store_id, settings.hasher, lease.temporary_pack())
+        output = PackOutput(store, lease)
         try:
+            writer = output.writer()
             lost = bad | _copy_blobs(store, writer, retired, bad)
             lost_objects = _copy_objects(store, writer, retired)
             _copy_facts(store, writer, retired)
-            table = writer.table
-            if table.blobs or table.objects or table.facts:
-                pack, nbytes = writer.seal(max(time.time_ns(), store.catalog.last_sealed_at_ns() + 1))
-                index_pack(store.catalog, settings.hasher, pack, nbytes, table)
-                digests = [settings.hasher.object_digest(kind, payload) for kind, payload in table.objects]
-                store.catalog.move_objects(digests, {fact.subject for fact in table.facts}, pack)
+            if writer.table.blobs or writer.table.objects or writer.table.facts:
+                output.seal()
         finally:
-            writer.discard()
+            output.discard()
     store.catalog.drop_rows(packs=list(retired), blobs=list(lost), objects=lost_objects)
     store.reader.forget()
     for pack in retired:
@@ -184,16 +179,10 @@ def _copy_facts(store: Store, writer: PackWriter, retired: set[Digest]) -> None:
         subjects = {Digest(row[0]) for row in connection.execute(query) if Digest(row[1]) in retired}
     for subject in sorted(subjects):
         writer.table.facts += store.catalog.facts(subject)
-    sketch, blob = schema.sketch.c, schema.blob.c
-    with store.catalog.read() as connection:
-        for record in writer.table.blobs:
-            value = connection.execute(
-                select(sketch.value)
-                .join(schema.blob, blob.id == sketch.blob)
-                .where(blob.digest == record.digest.value)
-            ).scalar()
-            if value is not None:
-                writer.table.facts.append(Fact(FactKind.SKETCH, record.digest, value))
+    for record in writer.table.blobs:
+        value = store.catalog.sketch(record.digest)
+        if value is not None:
+            writer.table.facts.append(Fact(FactKind.SKETCH, record.digest, value))
 
 
 def _set_aside(store: Store, pack: Digest) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorhub.codecs.mode import Mode, parse_mode
 from tensorhub.errors import (
     BackendPermissionError,
-    FileEntryNotFoundError,
     StoreNotFoundError,
     TensorNotFoundError,
     UsageError,
@@ -26,7 +26,7 @@ from tensorhub.errors import (
 from tensorhub.schema.names import RepositoryId, RepoType, parse_ref
 from tensorhub.schema.records import FileMode, TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
-from tensorhub.store.files import check_before_allocating, open_buffered, read_range
+from tensorhub.store.files import check_before_allocating, follow_link, open_buffered, read_range
 from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
 from tensorhub.store.leases import store_lock
 from tensorhub.store.listing import list_commits, list_files, list_repositories, list_tensors
@@ -37,7 +37,7 @@ from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
 from tensorhub.store.refs import RefStore
 from tensorhub.store.remove import delete_ref, delete_repository, squash
-from tensorhub.store.snapshots import Snapshot, Snapshots, as_repository
+from tensorhub.store.snapshots import Snapshots, as_repository
 from tensorhub.store.sync import open_catalog
 from tensorhub.store.transaction import CommitTransaction
 from tensorhub.store.values import CommitInfo, FileInfo, RefInfo, RemoveResult, RepositoryInfo, TensorInfo
@@ -66,7 +66,7 @@ class Store:
             fill_places(self.catalog, self.ref_store, self.snapshots)
 
     @classmethod
-    def create(cls, path: Path | str, *, is_keyed: bool = False) -> Store:
+    def create(cls, path: Path | str, *, is_keyed: bool = False, mode: str | Mode = Mode.BALANCED) -> Store:
         """Make an empty store and open it.
 
         Parameters
@@ -75,15 +75,20 @@ class Store:
             A new or empty folder.
         is_keyed
             Name blobs by keyed BLAKE3 under a random key, so that digests say nothing to those without it.
+        mode
+            How hard encoders try where a call does not say.
 
         Raises
         ------
+        UsageError
+            There is no mode of this name.
         AlreadyExistsError
             The folder is not empty.
         BackendError
             It cannot be written.
         """
-        return cls(*create_layout(Path(path), is_keyed=is_keyed))
+        chosen = mode if isinstance(mode, Mode) else parse_mode(mode)
+        return cls(*create_layout(Path(path), is_keyed=is_keyed, mode=chosen))
 
     @classmethod
     def open(cls, path: Path | str, *, create: bool = False) -> Store:
@@ -120,6 +125,11 @@ class Store:
         """The store's id, 32 hexadecimal digits."""
         return self.settings.store_id.hex()
 
+    @property
+    def mode(self) -> Mode:
+        """How hard encoders try where a call does not say; chosen when the store was made."""
+        return self.settings.mode
+
     def close(self) -> None:
         """Give files back."""
         self.reader.forget()
@@ -144,6 +154,7 @@ class Store:
         repository: str | RepositoryId,
         *,
         revision: str = "main",
+        mode: str | Mode | None = None,
         progress: Progress | None = None,
         workers: int | None = None,
     ) -> CommitTransaction:
@@ -155,6 +166,8 @@ class Store:
             Made on ``publish`` if it does not exist.
         revision
             The ref that will move; made if it does not exist.
+        mode
+            How hard encoders try; by default as hard as the store says.
         progress
             Told the bytes done.
         workers
@@ -164,12 +177,17 @@ class Store:
         -------
         CommitTransaction
             A context manager; nothing is visible before its ``publish``.
+
+        Raises
+        ------
+        UsageError
+            There is no mode of this name.
         """
         self._check_writable()
-        asked = as_repository(repository)
+        asked, chosen = as_repository(repository), self.settings.choose_mode(mode)
         found = self.ref_store.find_repository(asked) or asked
         return CommitTransaction(
-            self, found, parse_ref(revision), progress or Quiet(), workers or os.cpu_count() or 1
+            self, found, parse_ref(revision), chosen, progress or Quiet(), workers or os.cpu_count() or 1
         )
 
     def delete_ref(
@@ -346,26 +364,8 @@ class Store:
         snapshot = self.snapshots.snapshot(repository, revision)
         entry = snapshot.entry(path)
         if entry.mode is FileMode.SYMLINK:
-            entry = self._follow(snapshot, entry)
+            entry = follow_link(snapshot, entry, self.reader)
         return entry, snapshot.record(entry)
-
-    def _follow(self, snapshot: Snapshot, entry: TreeEntry) -> TreeEntry:
-        """Find what a symlink of the snapshot points at; links to links are followed a few times."""
-        for _ in range(8):
-            record = snapshot.record(entry)
-            out = bytearray(record.nbytes)
-            read_range(FileMap(record.segments), self.reader, 0, memoryview(out))
-            target = os.path.normpath(str(Path(entry.path).parent / os.fsdecode(bytes(out))))
-            entry = snapshot.entry(target)
-            if entry.mode is not FileMode.SYMLINK:
-                return entry
-        raise FileEntryNotFoundError(
-            f"symlink {entry.path!r}",
-            expected="a file at its end",
-            found="more symlinks",
-            path=entry.path,
-            action="Read the target itself.",
-        )
 
     def _tensor(
         self, repository: str | RepositoryId, name: str, revision: str | None, path: str | None

@@ -27,7 +27,8 @@ from tensorhub.store.catalog import Catalog
 from tensorhub.store.catalog_index import complete_trees, index_pack
 from tensorhub.store.layout import Layout, Settings
 from tensorhub.store.leases import store_lock
-from tensorhub.store.pack import PackFile, PackTable
+from tensorhub.store.pack import PackFile
+from tensorhub.store.pack_table import PackTable
 from tensorhub.store.progress import Progress, Quiet
 
 _NEWS_TIMEOUT_S = 1.0  # publishing takes milliseconds; a look-up that found nothing should not wait longer

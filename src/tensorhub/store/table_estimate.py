@@ -15,6 +15,9 @@ from tensorhub.store.hashing import ObjectKind
 # Bounds of one record's size in a table, parameters and payload aside: digests, checksums and varints of section 4.
 _BLOB_NBYTES, _CHUNK_NBYTES, _SOURCE_NBYTES, _OBJECT_NBYTES, _FACT_NBYTES = 112, 96, 64, 16, 64
 
+# Many tiny tensors: a pack is also sealed when its table has grown to this, far below what readers accept.
+TARGET_TABLE_NBYTES = 64 << 20
+
 
 class TableEstimate:
     """Bounds a growing table from above: each record is looked at once."""

@@ -71,6 +71,7 @@ def stats(store: Store) -> Stats:
         other_nbytes=disk["other"],
         ratio=nbytes / disk["all"] if nbytes and disk["all"] else 0.0,
         saved=saved,
+        mode=store.mode.value,
     )
 
 

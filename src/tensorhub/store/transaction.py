@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import (
     FileEntryNotFoundError,
     InvalidNameError,
@@ -55,7 +56,13 @@ class CommitTransaction:
     """
 
     def __init__(
-        self, store: Store, repository: RepositoryId, ref: RefName, progress: Progress, workers: int
+        self,
+        store: Store,
+        repository: RepositoryId,
+        ref: RefName,
+        mode: Mode,
+        progress: Progress,
+        workers: int,
     ) -> None:
         self._store = store
         self.repository = repository
@@ -92,6 +99,7 @@ class CommitTransaction:
             store.reader,
             self._lease,
             self._search,
+            mode,
             progress,
             workers,
         )

@@ -253,6 +253,8 @@ class Stats:
         ``nbytes / stored_nbytes``; 0 for an empty store.
     saved
         The split of ``nbytes - stored_nbytes``.
+    mode
+        The store's: ``fast``, ``balanced`` or ``max``.
     """
 
     repositories: int
@@ -269,6 +271,7 @@ class Stats:
     other_nbytes: int
     ratio: float
     saved: Saved
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +400,42 @@ class RemoveResult:
     removed: tuple[str, ...]
     freed_nbytes: int
     kept_for_others_nbytes: int
+    is_dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeReport:
+    """What optimizing did, or would do; of the blobs that were asked for, with the bases that they lean on.
+
+    Attributes
+    ----------
+    mode
+        ``fast``, ``balanced`` or ``max``.
+    blobs
+        All of them.
+    blobs_settled
+        Those of which an earlier run had found out that nothing is to be done.
+    blobs_rewritten
+        Those of which chunks were coded anew.
+    blobs_kept
+        Those that the mode would code in another way, but not smaller.
+    nbytes, stored_nbytes_before, stored_nbytes_after
+        Decoded size, and coded size as it was and is; gc gives the difference back.
+    damaged
+        Digests of blobs that could not be read, and stay as they are.
+    is_dry_run
+        Nothing was changed.
+    """
+
+    mode: str
+    blobs: int
+    blobs_settled: int
+    blobs_rewritten: int
+    blobs_kept: int
+    nbytes: int
+    stored_nbytes_before: int
+    stored_nbytes_after: int
+    damaged: tuple[str, ...]
     is_dry_run: bool
 
 

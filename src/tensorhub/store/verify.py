@@ -1,7 +1,7 @@
 """Verify: find out whether every byte is what it claims to be.
 
 Duty: check packs, chunks, digests, known SHA-256, refs and objects; name what is damaged and which files it
-affects; build the catalogue anew. Not its duty: taking damaged packs out of service (``salvage``).
+affects. Not its duty: taking damaged packs out of service (``salvage``), or a new catalogue (``rebuild``).
 Invariants: verify changes nothing unless it is asked to repair; a damaged thing never stops the check of the others.
 """
 
@@ -20,7 +20,8 @@ from tensorhub.errors import (
     CorruptPackError,
     DigestMismatchError,
     IntegrityError,
-    StoreLockedError,
+    MissingBaseError,
+    MissingBlobError,
     TensorHubError,
 )
 from tensorhub.schema.digest import Digest
@@ -28,16 +29,13 @@ from tensorhub.schema.facts import FactKind
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
-from tensorhub.store.catalog import Catalog
 from tensorhub.store.hashing import ObjectKind
-from tensorhub.store.layout import open_layout
-from tensorhub.store.leases import clean_dead_leases, oldest_lease_ns, store_lock
+from tensorhub.store.leases import store_lock
 from tensorhub.store.pack import PackFile
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import chunk_nbytes
 from tensorhub.store.salvage import retire_packs
 from tensorhub.store.store import Store
-from tensorhub.store.sync import catalog_path, index_missing, remove_catalog
 from tensorhub.store.values import Damage, VerifyReport
 
 _READ_NBYTES = 4 << 20
@@ -274,6 +272,16 @@ def _is_own(problem: TensorHubError, digest: Digest) -> bool:
 
 
 def _check_blob(store: Store, digest: Digest) -> int:
+    """Decode a blob and compare its digest; gives the number of its chunks."""
+    try:
+        return _decode_blob(store, digest)
+    except (MissingBlobError, MissingBaseError):
+        # gc may have moved the blob or its base to another pack since the record was read: look once more.
+        store.reader.forget()
+        return _decode_blob(store, digest)
+
+
+def _decode_blob(store: Store, digest: Digest) -> int:
     record = store.reader.record(digest)
     state = store.settings.hasher.start()
     buffer = bytearray(min(record.chunk_nbytes, record.nbytes))
@@ -356,44 +364,3 @@ def _trace(
     for digest, problem in findings.bad_blobs.items():
         if affected[digest] or "found none" not in problem:
             findings.damages.append(Damage("blob", str(digest), problem, tuple(affected[digest])))
-
-
-def rebuild_catalog(path: Path | str, *, progress: Progress | None = None) -> tuple[str, ...]:
-    """Make a store's catalogue anew from packs and refs; works when the present one is damaged.
-
-    Parameters
-    ----------
-    path
-        The hub directory.
-    progress
-        Told the bytes of packs indexed.
-
-    Returns
-    -------
-    tuple of str
-        One line for each pack that could not be read; what lies in it is missing from the catalogue.
-
-    Raises
-    ------
-    StoreLockedError
-        A writer is at work.
-    """
-    layout, settings = open_layout(Path(path))
-    clean_dead_leases(layout)
-    with store_lock(layout):
-        if oldest_lease_ns(layout) is not None:
-            raise StoreLockedError(
-                f"store {path}",
-                expected="no writer at work",
-                found="a live lease",
-                path=str(path),
-                action="Wait until it is done, then run the same command again.",
-            )
-        remove_catalog(catalog_path(layout, settings))
-        catalog = Catalog(catalog_path(layout, settings))
-        try:
-            damages = index_missing(catalog, layout, settings, progress)
-        finally:
-            catalog.close()
-    Store(layout, settings).close()  # fills what follows from refs
-    return tuple(str(error) for error in damages)

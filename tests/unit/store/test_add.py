@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorhub import Store, add_files, add_folder, stats
+from tensorhub import Mode, Store, add_files, add_folder, stats
 from tensorhub.errors import InvalidNameError, NotFoundError, SourceChangedError, UsageError
 from tensorhub.schema.records import FileMode
 from tensorhub.store import digesting, ingest
@@ -158,3 +158,26 @@ def test_mode_of_a_single_file(store: Store, tmp_path: Path) -> None:
     (tmp_path / "tool").chmod(0o700)
     add_files(store, [tmp_path / "tool"], "a/b")
     assert store.snapshots.snapshot("a/b").entry("tool").mode is FileMode.EXECUTABLE
+
+
+@pytest.mark.usefixtures("modes")
+def test_mode_of_an_add(tmp_path: Path) -> None:
+    """An add takes the store's mode, or another one for once; what is stored already stays as it is."""
+    model = {"m.safetensors": safetensors({"w": weights((200, 300), 1)})}
+    folder = write_folder(tmp_path / "model", model)
+    stored: dict[str, int] = {}
+    for mode in Mode:
+        with Store.create(tmp_path / mode.value, mode=mode.value) as store:
+            assert store.mode is mode
+            stored[mode.value] = add_folder(store, folder, "a/b").stored_nbytes
+            assert add_folder(store, folder, "c/d", mode="fast").stored_nbytes == 0
+            assert read_all(store, "a/b") == model
+            assert_sound(store)
+    assert stored["fast"] > stored["balanced"] > stored["max"]
+    with Store.create(tmp_path / "hub") as store:
+        files = [folder / "m.safetensors"]
+        assert add_files(store, files, "a/b", mode=Mode.FAST).stored_nbytes == stored["fast"]
+        assert add_files(store, files, "c/d", mode=Mode.MAX).stored_nbytes == 0
+        with pytest.raises(UsageError):
+            add_folder(store, folder, "e/f", mode="slow")
+        assert len(store.repositories()) == 2

@@ -6,7 +6,7 @@ from tensorhub import Store
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import BlobRecord, ChunkRecord, SourceRange, StoredRange
 from tensorhub.store.catalog_index import index_pack
-from tensorhub.store.pack import PackTable
+from tensorhub.store.pack_table import PackTable
 
 
 def digest(number: int) -> Digest:

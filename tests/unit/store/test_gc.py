@@ -10,8 +10,8 @@ import pytest
 from tensorhub import Store, collect_garbage, rebuild_catalog, stats, verify
 from tensorhub.errors import IntegrityError, MissingBlobError, StoreLockedError
 from tensorhub.schema.records import FileRecord
-from tensorhub.store import gc as gc_module
 from tensorhub.store import ingest as ingest_module
+from tensorhub.store import pack_output
 from tensorhub.store.catalog_index import index_pack
 from tensorhub.store.leases import Lease
 from tensorhub.store.pack import PackWriter
@@ -129,7 +129,7 @@ def test_rewrite_of_bases(store: Store) -> None:
 def test_blobs_that_span_packs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A blob whose chunks lie in several packs survives the rewriting of some of them, twice over."""
     monkeypatch.setattr(ingest_module, "TARGET_NBYTES", 1 << 20)
-    monkeypatch.setattr(gc_module, "TARGET_NBYTES", 1 << 20)
+    monkeypatch.setattr(pack_output, "TARGET_NBYTES", 1 << 20)
     long = noise(3_500_000, 1)
     put(store, "a/b", {"0": noise(700_000, 2), "long": long, "z": noise(900_000, 3)})
     assert len(store.layout.list_packs()) >= 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tensorhub import Store, add_hf_cache, collect_garbage, rebuild_catalog, verify
-from tensorhub.errors import FileEntryNotFoundError, NotFoundError
+from tensorhub.errors import FileEntryNotFoundError, NotFoundError, UsageError
 from tensorhub.schema.facts import FactKind
 
 from ...weights import assert_sound, noise, read_all, safetensors, tuned, weights
@@ -193,3 +193,13 @@ def test_another_import_of_the_same_commit_is_kept(store: Store, tmp_path: Path)
     names = [str(ref) for ref in store.ref_store.list(store.snapshots.repository("o/n"))]
     assert any("x" in read_all(store, "o/n", name) for name in names)
     assert_sound(store)
+
+
+@pytest.mark.usefixtures("modes")
+def test_mode(store: Store, tmp_path: Path) -> None:
+    """A cache is taken in the mode that is asked for."""
+    cache(tmp_path / "c", "models--org--base", {FIRST: {"m.safetensors": MODEL}}, {"main": FIRST})
+    (result,) = add_hf_cache(store, tmp_path / "c", mode="fast")
+    assert result.stored_nbytes >= BASE.nbytes
+    with pytest.raises(UsageError):
+        add_hf_cache(store, tmp_path / "c", mode="slow")

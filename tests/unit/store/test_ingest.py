@@ -11,7 +11,7 @@ from tensorhub.formats.source import MemorySource
 from tensorhub.lineage.sketch import sketch_of
 from tensorhub.schema.dtype import DType
 from tensorhub.schema.tensor import ParsedSegment, TensorSpec
-from tensorhub.store import digesting, ingest, reader
+from tensorhub.store import coding, digesting, ingest, reader
 from tensorhub.store.digesting import digest_segment
 from tensorhub.store.hashing import Hasher, checksum
 
@@ -46,7 +46,7 @@ def test_bytes_have_no_sketch() -> None:
 
 def test_nothing_counts_before_it_was_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A codec that loses a bit is caught before anything is stored."""
-    encode = ingest.encode_smallest
+    encode = coding.encode_smallest
 
     def wrong(*args: object) -> tuple[CodedChunk, bool]:
         coded, used = encode(*args)  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def test_nothing_counts_before_it_was_read_back(store: Store, monkeypatch: pytes
         data[-1] ^= 1
         return CodedChunk(0, 1, b"", bytes(data)) if coded.codec_id == 0 else coded, used
 
-    monkeypatch.setattr(ingest, "encode_smallest", wrong)
+    monkeypatch.setattr(coding, "encode_smallest", wrong)
     with pytest.raises(InvariantError):
         put(store, "a/b", {"x": noise(5000, 1)})
     assert store.layout.list_packs() == {}

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from tensorhub import Store, default_store_path
+from tensorhub.codecs.mode import Mode
 from tensorhub.errors import (
     AlreadyExistsError,
     CorruptIndexError,
     NotFoundError,
     StoreNotFoundError,
     UnsupportedVersionError,
+    UsageError,
 )
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.store.layout import (
     Layout,
+    _settings_checksum,
     create_layout,
     decode_ref,
     decode_repository,
@@ -34,6 +37,29 @@ def test_settings_round_trip(tmp_path: Path, is_keyed: bool) -> None:
     assert found == made
     assert (found.key is not None) is is_keyed
     assert len(found.store_id) == 16
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_mode_round_trip(tmp_path: Path, mode: Mode) -> None:
+    """A store's mode is what creation said; balanced is written as nothing, as stores had it before."""
+    create_layout(tmp_path / "hub", is_keyed=False, mode=mode)
+    layout, found = open_layout(tmp_path / "hub")
+    assert found.mode is mode
+    assert ("mode" in json.loads(layout.hub_json.read_text())) is (mode is not Mode.BALANCED)
+    assert found.choose_mode(None) is mode
+    assert found.choose_mode("fast") is found.choose_mode(Mode.FAST) is Mode.FAST
+    with pytest.raises(UsageError):
+        found.choose_mode("slow")
+
+
+@pytest.mark.parametrize("value", ["turbo", 7, None, ["max"], {}])
+def test_unknown_mode_is_balanced(tmp_path: Path, value: object) -> None:
+    """A mode of a later version closes no store: it only steers encoders."""
+    layout, _ = create_layout(tmp_path / "hub", is_keyed=False)
+    document = json.loads(layout.hub_json.read_text()) | {"mode": value}
+    document["checksum"] = _settings_checksum(document)
+    layout.hub_json.write_text(json.dumps(document))
+    assert open_layout(tmp_path / "hub")[1].mode is Mode.BALANCED
 
 
 def test_two_stores_differ(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from tensorhub.schema.records import BlobRecord, ChunkRecord, SourceRange, Store
 from tensorhub.store import pack as pack_module
 from tensorhub.store.hashing import Hasher, ObjectKind, checksum
 from tensorhub.store.layout import Layout, Settings, create_layout
-from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES, PackFile, PackWriter, parse_table
+from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES, PackFile, PackWriter
+from tensorhub.store.pack_table import parse_table
 
 from ...weights import noise
 

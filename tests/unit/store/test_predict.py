@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tensorhub import Predictor, Store, add_folder, predict_files, predict_folder
+from tensorhub import Mode, Predictor, Store, add_folder, predict_files, predict_folder
+from tensorhub.codecs.base import CodecContext, CodedChunk
+from tensorhub.errors import UsageError
+from tensorhub.store import predict
 
 from ...weights import noise, put, safetensors, tuned, weights, write_folder
 
@@ -67,3 +70,21 @@ def test_several_folders_at_once(store: Store, tmp_path: Path) -> None:
         assert predicted.identical_nbytes == added.added_nbytes - added.new_nbytes
         assert predicted.predicted_stored_nbytes == pytest.approx(added.stored_nbytes, rel=0.05)
     assert Predictor(store).files([folders[0] / "t.json"], "c/d").identical_nbytes == 1000
+
+
+def test_mode(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no tensor is predicted by a sample coded in the mode of the addition; the store's by default."""
+    asked: list[Mode] = []
+
+    def note(target: memoryview, context: CodecContext, mode: Mode) -> CodedChunk:
+        asked.append(mode)
+        return CodedChunk(0, 1, b"", bytes(target))
+
+    monkeypatch.setattr(predict, "encode_chunk", note)
+    folder = write_folder(tmp_path / "in", {"x.bin": noise(100, 1)})
+    assert predict_folder(store, folder, "a/b", mode="max").predicted_stored_nbytes == 100
+    predict_files(store, [folder / "x.bin"], "a/b", mode=Mode.FAST)
+    Predictor(store).folder(folder, "a/b")
+    assert asked == [Mode.MAX, Mode.FAST, Mode.BALANCED]
+    with pytest.raises(UsageError):
+        Predictor(store, mode="slow")

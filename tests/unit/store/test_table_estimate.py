@@ -3,7 +3,7 @@
 from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.records import BlobRecord, ChunkRecord, SourceRange, StoredRange, Tree
 from tensorhub.store.hashing import Hasher, ObjectKind
-from tensorhub.store.pack import PackTable
+from tensorhub.store.pack_table import PackTable
 from tensorhub.store.table_estimate import TableEstimate
 
 LARGEST = (1 << 64) - 1
