@@ -6,6 +6,7 @@
 namespace nb = nanobind;
 
 namespace tensorhub::bindings {
+void bind_codecs(nb::module_& module);
 void bind_planes(nb::module_& module);
 void bind_sketch(nb::module_& module);
 void bind_statistics(nb::module_& module);
@@ -40,6 +41,7 @@ NB_MODULE(_core, module) {
   module.doc() = "Kernels of TensorHub: plain functions over bytes; they release the GIL.";
   nb::register_exception_translator(translate_error);
   module.def("error_class_names", &error_class_names, "Names of the classes in tensorhub.errors that kernels raise.");
+  bind_codecs(module);
   bind_planes(module);
   bind_sketch(module);
   bind_statistics(module);

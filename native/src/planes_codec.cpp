@@ -74,9 +74,15 @@ std::uint64_t sample_bits(const std::uint8_t* sample, std::size_t count, std::si
   return bits;
 }
 
-Transform choose_transform(std::span<const std::uint8_t> target, std::size_t width) {
+struct Choice {
+  Transform transform = Transform::kPlain;
+  std::uint64_t bits = 0;   // entropy of the sample's planes
+  std::size_t values = 0;  // of the sample
+};
+
+Choice choose_transform(std::span<const std::uint8_t> target, std::size_t width) {
   const std::size_t count = target.size() / width;
-  if (width == 1 || count < 2) return Transform::kPlain;
+  if (count < 2) return {Transform::kPlain, 8 * target.size(), count};
   const std::size_t piece = std::min(kSamplePieceValues, count), pieces = std::min(kSamplePieces, count / piece);
   std::vector<std::uint8_t> sample(piece * pieces * width), subtracted(sample.size());
   for (std::size_t k = 0; k < pieces; ++k) {
@@ -86,14 +92,23 @@ Transform choose_transform(std::span<const std::uint8_t> target, std::size_t wid
       subtract(sample.data() + k * piece * width, piece, width, subtracted.data() + k * piece * width);
   }
   const std::size_t values = piece * pieces;
-  const std::uint64_t plain = sample_bits(sample.data(), values, width, false);
+  Choice choice{Transform::kPlain, sample_bits(sample.data(), values, width, false), values};
+  if (width == 1) return choice;
   const std::uint64_t moved = sample_bits(sample.data(), values, width, true);
+  if (moved + values / 64 < choice.bits) choice = {Transform::kSignMoved, moved, values};
   // Subtracting costs a serial pass; floats never gain from it, sorted numbers gain much.
   if (has_differences(width)) {
     const std::uint64_t differences = sample_bits(subtracted.data(), values, width, false);
-    if (differences + differences / 8 < std::min(plain, moved)) return Transform::kDifferences;
+    if (differences + differences / 8 < choice.bits) choice = {Transform::kDifferences, differences, values};
   }
-  return moved + values / 64 < plain ? Transform::kSignMoved : Transform::kPlain;
+  return choice;
+}
+
+void check(std::span<const std::uint8_t> target, std::size_t width) {
+  if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
+    throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
+                std::to_string(width) + " and " + std::to_string(target.size()) + " bytes", "Use another codec.");
+  }
 }
 
 }  // namespace
@@ -102,18 +117,25 @@ std::size_t planes_bound(std::size_t nbytes, std::size_t width) {
   return kHeadNbytes + width * (kStreamHeadNbytes + stream_bound(nbytes / width)) + width;
 }
 
+PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width) {
+  check(target, width);
+  const Choice choice = choose_transform(target, width);
+  const std::size_t count = target.size() / width;
+  const auto nbytes =
+      choice.values ? static_cast<std::size_t>(choice.bits * count / choice.values / 8) : target.size();
+  return {nbytes + kHeadNbytes + width * kStreamHeadNbytes, choice.transform == Transform::kSignMoved,
+          choice.transform == Transform::kDifferences};
+}
+
 std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t width, PlanesEffort effort,
                           std::span<std::uint8_t> out) {
-  if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
-    throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
-                std::to_string(width) + " and " + std::to_string(target.size()) + " bytes", "Use another codec.");
-  }
+  check(target, width);
   if (out.size() < planes_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of planes", std::to_string(planes_bound(target.size(), width)) + " bytes",
                 std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
   }
   const std::size_t count = target.size() / width;
-  const Transform transform = choose_transform(target, width);
+  const Transform transform = choose_transform(target, width).transform;
   const std::uint8_t* from = target.data();
   if (transform == Transform::kDifferences) {
     const auto words = scratch<std::uint8_t>(ScratchSlot::kWords, count * width);

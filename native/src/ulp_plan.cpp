@@ -98,27 +98,36 @@ struct Candidate {
   std::size_t nbytes;
 };
 
+using Histograms = std::vector<Histogram>;
+
+Histograms count_tokens(const std::vector<std::uint8_t>& tokens, const std::vector<std::uint8_t>& contexts, std::size_t ncontexts) {
+  Histograms counts(ncontexts, Histogram{});
+  for (std::size_t i = 0; i < tokens.size(); ++i) ++counts[contexts[i]][tokens[i]];
+  return counts;
+}
+
+std::uint64_t bits_of(const Histograms& counts) {
+  Cost cost;
+  for (const Histogram& table : counts) add_table(table, cost);
+  return cost.bits / kFixed + cost.tables;
+}
+
 // The best number of contexts for one way to make them: the rarest ones are joined while tables cost more.
-Candidate best_contexts(UlpModel model, const std::vector<std::uint8_t>& tokens, const std::vector<std::uint8_t>& contexts,
-                        std::size_t count, std::uint64_t extra_bits) {
-  std::vector<Histogram> counts(model.contexts, Histogram{});
-  std::size_t largest = 0;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    ++counts[contexts[i]][tokens[i]];
-    largest = std::max<std::size_t>(largest, tokens[i]);
-  }
+Candidate best_contexts(UlpModel model, const Histograms& counts, std::size_t count, std::size_t sampled,
+                        std::uint64_t extra_bits) {
   Candidate best{model, ~std::size_t{0}};
-  Histogram joined{};
   std::vector<Cost> before(model.contexts + 1);
   for (std::size_t c = 0; c < model.contexts; ++c) {
     before[c + 1] = before[c];
-    add_table(std::span(counts[c]).first(largest + 1), before[c + 1]);
+    add_table(counts[c], before[c + 1]);
   }
+  Histogram joined{};
   for (std::size_t kept = model.contexts; kept > 0; --kept) {
-    for (std::size_t t = 0; t <= largest; ++t) joined[t] += counts[kept - 1][t];
+    for (std::size_t t = 0; t < 256; ++t) joined[t] += counts[kept - 1][t];
+    if (kept > 4 && kept % 3 != 0 && kept != model.contexts) continue;  // neighbours cost nearly the same
     Cost cost = before[kept - 1];
-    add_table(std::span(joined).first(largest + 1), cost);
-    const std::size_t nbytes = scaled(cost, count, tokens.size(), extra_bits);
+    add_table(joined, cost);
+    const std::size_t nbytes = scaled(cost, count, sampled, extra_bits);
     if (nbytes < best.nbytes) {
       best.nbytes = nbytes;
       best.model.contexts = static_cast<unsigned>(kept);
@@ -188,35 +197,53 @@ UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std
   if (!sample.count) return plan;
   std::vector<std::uint8_t> contexts(sample.count, 0);
   plan.nbytes = plan.fast_nbytes = ~std::size_t{0};
-  const auto consider = [&](UlpModel model, const Tokens& tokens, bool is_for_fast) {
+  const auto count_in = [&](const UlpModel& model, const Tokens& tokens) {
     ulp_make_contexts(width, model, sample.prediction.data(), sample.count, contexts.data());
-    const Candidate found = best_contexts(model, tokens.tokens, contexts, count, tokens.extra_bits);
-    if (found.nbytes < plan.nbytes) {
-      plan.nbytes = found.nbytes;
-      plan.model = found.model;
-    }
-    if (!is_for_fast) return;
-    UlpModel fast = model;
-    fast.contexts = std::min<unsigned>(model.contexts, kUlpFastContexts);
-    for (std::uint8_t& c : contexts) c = std::min<std::uint8_t>(c, static_cast<std::uint8_t>(fast.contexts - 1));
-    Candidate quick = best_contexts(fast, tokens.fast, contexts, count, tokens.fast_extra_bits);
-    const std::size_t extra_nbytes = static_cast<std::size_t>(tokens.fast_extra_bits * count / sample.count / 8);
-    const std::size_t coded = quick.nbytes - std::min(quick.nbytes, extra_nbytes);
-    quick.nbytes += coded / kFastLossShare + static_cast<std::size_t>(count * kFastLeastBits / kFixed / 8);
-    if (quick.nbytes < plan.fast_nbytes) {
-      plan.fast_nbytes = quick.nbytes;
-      plan.fast_model = quick.model;
-      plan.fast_low = tokens.low;
-    }
+    return count_tokens(tokens.tokens, contexts, model.contexts);
   };
-  const Tokens floats = make_tokens(sample, width, true), integers = make_tokens(sample, width, false);
-  for (const unsigned shift : exponent_shifts(width))
-    consider({true, shift, choose_top(sample, width, shift), kWideRansMaxContexts}, floats, true);
-  consider({false, 0, 0, 1}, integers, true);
-  // Half an octave a context, where the exponent made the best ones.
-  if (plan.model.is_float && plan.model.contexts > 4 && plan.model.shift > 0) {
-    const unsigned finer = plan.model.shift - 1;
-    consider({true, finer, choose_top(sample, width, finer), kWideRansMaxContexts}, floats, false);
+  const auto consider = [&](const UlpModel& model, const Histograms& counts, const Tokens& tokens) {
+    const Candidate found = best_contexts(model, counts, count, sample.count, tokens.extra_bits);
+    if (found.nbytes >= plan.nbytes) return;
+    plan.nbytes = found.nbytes;
+    plan.model = found.model;
+  };
+  const auto consider_fast = [&](UlpModel model, const Tokens& tokens) {
+    model.contexts = std::min<unsigned>(model.contexts, kUlpFastContexts);
+    ulp_make_contexts(width, model, sample.prediction.data(), sample.count, contexts.data());
+    Candidate found = best_contexts(model, count_tokens(tokens.fast, contexts, model.contexts), count, sample.count,
+                                    tokens.fast_extra_bits);
+    const std::size_t extra_nbytes = static_cast<std::size_t>(tokens.fast_extra_bits * count / sample.count / 8);
+    const std::size_t coded = found.nbytes - std::min(found.nbytes, extra_nbytes);
+    found.nbytes += coded / kFastLossShare + static_cast<std::size_t>(count * kFastLeastBits / kFixed / 8);
+    if (found.nbytes >= plan.fast_nbytes) return;
+    plan.fast_nbytes = found.nbytes;
+    plan.fast_model = found.model;
+    plan.fast_low = tokens.low;
+  };
+  const Tokens floats = make_tokens(sample, width, true);
+  UlpModel model;
+  Histograms counts;
+  for (const unsigned shift : exponent_shifts(width)) {
+    const UlpModel other{true, shift, choose_top(sample, width, shift), kWideRansMaxContexts};
+    Histograms found = count_in(other, floats);
+    if (!counts.empty() && bits_of(found) >= bits_of(counts)) continue;
+    model = other;
+    counts = std::move(found);
+  }
+  consider(model, counts, floats);
+  consider_fast(model, floats);
+  // Half an octave a context, where the exponent made good ones.
+  if (plan.model.contexts > 4) {
+    const unsigned finer = model.shift - 1;
+    const UlpModel other{true, finer, choose_top(sample, width, finer), kWideRansMaxContexts};
+    consider(other, count_in(other, floats), floats);
+  }
+  // Integers differ from floats only where signs meet; they are worth a look where floats gain little.
+  if (width == 1 || plan.nbytes > target.size() / 2) {
+    const Tokens integers = make_tokens(sample, width, false);
+    const UlpModel other{false, 0, 0, 1};
+    consider(other, count_in(other, integers), integers);
+    consider_fast(other, integers);
   }
   constexpr std::size_t kHeads = 160;  // head, states of the lanes
   plan.nbytes += kHeads;

@@ -19,6 +19,17 @@ inline constexpr std::size_t kPlanesMaxNbytes = std::size_t{4} << 20;  // the lo
 /// What an encoder may spend: kFast decodes at the speed of memory, kSmall takes the smallest coder of each plane.
 enum class PlanesEffort : unsigned char { kFast, kBalanced, kSmall };
 
+/// What a look at 2,048 values promises.
+struct PlanesPlan {
+  std::size_t nbytes;   ///< predicted size
+  bool moves_sign;      ///< whether the exponent fills a plane once the sign is out of it: BF16, F32
+  bool subtracts;       ///< whether neighbours are subtracted
+};
+
+/// Look at a sample of a chunk.
+/// @throws Error (kUsage)
+PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width);
+
 /// Worst coded size of a chunk.
 std::size_t planes_bound(std::size_t nbytes, std::size_t width);
 

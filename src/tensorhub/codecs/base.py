@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tensorhub.codecs.mode import Mode
+
 Buffer = bytes | bytearray | memoryview
 
 
@@ -28,11 +30,14 @@ class CodecContext:
         Predicted bytes, of the chunk's length; None where the predictor is *none*.
     model
         The blob's shared model block, or None.
+    mode
+        How hard an encoder tries; decoders do not look at it.
     """
 
     element_width: int
     prediction: Buffer | None = None
     model: Buffer | None = None
+    mode: Mode = Mode.BALANCED
 
 
 @dataclass(frozen=True, slots=True)

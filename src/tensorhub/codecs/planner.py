@@ -1,33 +1,61 @@
-"""The planner: which codec makes a chunk smallest.
+"""The planner: which codecs a chunk is worth, within a mode.
 
-Duty: try codecs on a sample, encode with the winner, estimate sizes, and decode by record.
+Duty: predict sizes from samples, encode with the few codecs that may win, and decode by record.
 Not its duty: choosing a base (lineage) or keeping bytes (store).
-Invariants: knows codecs only by their interface, so that a new one takes part once it is registered; a
-planned chunk is never longer than its raw bytes; decisions are deterministic.
+Invariants: a planned chunk is never longer than its raw bytes; decisions are deterministic; what a chunk was
+coded with stands in its record, so rules may change without a new format.
+
+==========  =============================  ==========================================
+mode        without a base                 with a base, where that is smaller
+==========  =============================  ==========================================
+fast        ``planes`` with cascades       ``ulp_delta_fast``
+balanced    ``planes`` with rANS           ``ulp_delta_fast``, or ``ulp_delta`` where it
+                                           saves 15 % more
+max         the smallest of all            the smallest of all
+==========  =============================  ==========================================
+
+``zstd`` takes part where a sample of the bytes repeats. How far predictions are off is measured by
+``python -m benchmarks.planner`` and kept in ``benchmarks/records/planner.json``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tensorhub._native import plan_planes, plan_ulp_delta
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
 from tensorhub.codecs.byte_statistics import sample_pieces
 from tensorhub.codecs.damage import check_prediction_size
 from tensorhub.codecs.mode import Mode
-from tensorhub.codecs.registry import CODECS, RAW, codec_for_record
+from tensorhub.codecs.planes import MAX_WIDTH
+from tensorhub.codecs.registry import (
+    JOINT,
+    PLANES,
+    PLANES_ZSTD,
+    RAW,
+    ULP_DELTA,
+    ULP_DELTA_FAST,
+    ZSTD,
+    codec_for_record,
+)
+from tensorhub.codecs.ulp_delta import WIDTHS
+from tensorhub.codecs.zstd_frames import ZstdSettings, compress_frame
 
-# The sample: 8 pieces of 2 KiB, spread because neighbouring rows resemble each other, each long enough to
-# show repeats inside a line of text. Trying the standalone codecs on it costs 11 % of coding 1 MiB of BF16;
-# twice the sample cost 14 % and changed no choice of codec on the model family it was measured on.
-_SAMPLE_PIECES = 8
-_SAMPLE_PIECE_NBYTES = 2048
-# Up to here every codec simply encodes the whole chunk: a sample would be no cheaper.
-_TRY_ALL_NBYTES = 64 << 10
-# Where the samples of the best delta and the best standalone codec are this close, both are made in full.
-# Sampled sizes of deltas of fine-tunes were 1.00 to 1.21 of the final ones, in the median 1.03.
+# Below this many bytes a chunk's own size tells more than a sample: everything of the mode is encoded.
+_TRY_ALL_NBYTES = 4 << 10
+# Two candidates whose predicted sizes are this close are both made in full. Predictions of ulp deltas were 0.5 to
+# 2 % off on a model family, of planes up to 3 % (record planner.json).
 _CLOSE_CALL = 1.10
+# The slower delta must be smaller by this part (issue of balanced reads: it decodes at half the speed).
+_WORTH_SLOW_DELTA = 0.85
+# The sample on which zstd shows whether bytes repeat: long enough pieces to see lines of text and rows of ids.
+_SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES = 4, 4096
+# Weights never repeat: their planes come to between these shares of the raw bytes, and zstd is not asked.
+_WEIGHT_SHARES = (0.5, 0.97)
 
 
 def encode_chunk(target: Buffer, context: CodecContext, mode: Mode = Mode.BALANCED) -> CodedChunk:
-    """Encode a chunk with the codec that makes it smallest.
+    """Encode a chunk with the codec of the mode that makes it smallest.
 
     Parameters
     ----------
@@ -35,6 +63,8 @@ def encode_chunk(target: Buffer, context: CodecContext, mode: Mode = Mode.BALANC
         Raw bytes, up to 4 MiB.
     context
         Element width; with a prediction, codecs that need one compete with those that do not.
+    mode
+        Which codecs may take part.
 
     Returns
     -------
@@ -49,12 +79,13 @@ def encode_chunk(target: Buffer, context: CodecContext, mode: Mode = Mode.BALANC
 
     Notes
     -----
-    Chunks longer than 64 KiB are decided on a sample of 16 KiB. Safe to call from many threads.
+    Looks at samples of some 10,000 values first. Safe to call from many threads; the work is done without the GIL.
     """
     view = memoryview(target)
+    used = replace(context, mode=mode)
     best: CodedChunk | None = None
-    for codec in _contenders(view, context):
-        coded = codec.encode(view, context)
+    for codec in _contenders(view, used):
+        coded = codec.encode(view, used)
         if coded is not None and coded.nbytes < (len(view) if best is None else best.nbytes):
             best = coded
     return RAW.encode(view, context) if best is None else best
@@ -73,6 +104,8 @@ def encode_smallest(
         Bytes per element.
     prediction : shape (nbytes,), uint8, borrowed, or None
         What a predictor made.
+    mode
+        Which codecs may take part.
 
     Returns
     -------
@@ -124,15 +157,14 @@ def decode_chunk(
 
 
 def estimate_nbytes(target: Buffer, context: CodecContext) -> int:
-    """Estimate the best coded size of a chunk from a sample.
+    """Predict the coded size of bytes without coding them.
 
     Parameters
     ----------
     target : shape (nbytes,), uint8, borrowed, C-contiguous
-        Raw bytes.
+        Raw bytes, up to 4 MiB.
     context
-        With a prediction, the size of the best delta is estimated; without, that of the best standalone
-        coding.
+        With a prediction, the size of the smallest delta is predicted; without, that of standalone coding.
 
     Returns
     -------
@@ -146,58 +178,69 @@ def estimate_nbytes(target: Buffer, context: CodecContext) -> int:
 
     Notes
     -----
-    Reads 16 KiB at most. Errs upwards, by the tables and heads that a sample pays for as a chunk does: under
-    1 % standalone, 3 to 6 % on deltas of fine-tunes (at worst 21 % among 192
-    chunks), a third where a delta is 20 times smaller.
+    Order-0 entropies of a sample, tables included for deltas; repeats that zstd would find are not seen.
     """
-    nbytes = len(target)
-    wants_delta = context.prediction is not None
-    sample, sample_context = _sample(memoryview(target), context)
-    sizes = [
-        coded.nbytes
-        for codec in _candidates(context)
-        if codec.needs_prediction == wants_delta
-        and (coded := codec.encode(sample, sample_context)) is not None
-    ]
-    smallest = min([*sizes, len(sample)])
-    return min(nbytes, -(-smallest * nbytes // len(sample))) if len(sample) else 0
+    view = memoryview(target)
+    if context.prediction is None:
+        return min(len(view), _standalone_nbytes(view, context.element_width))
+    smallest, _ = _delta_nbytes(view, context)
+    return min(len(view), smallest)
 
 
-def _candidates(context: CodecContext) -> list[ResidualCodec]:
-    has_prediction = context.prediction is not None
-    return [codec for codec in CODECS if codec is not RAW and (has_prediction or not codec.needs_prediction)]
+def _standalone_nbytes(target: memoryview, width: int) -> int:
+    return plan_planes(target, width if width <= MAX_WIDTH else 1)[0]
+
+
+def _delta_nbytes(target: memoryview, context: CodecContext) -> tuple[int, int]:
+    """Predict the sizes by ``ulp_delta`` and by ``ulp_delta_fast``."""
+    prediction = b"" if context.prediction is None else context.prediction
+    check_prediction_size("the planner", len(prediction), len(target))
+    if context.element_width not in WIDTHS:
+        return len(target), len(target)
+    return plan_ulp_delta(target, prediction, context.element_width)
 
 
 def _contenders(target: memoryview, context: CodecContext) -> list[ResidualCodec]:
-    # The codecs worth a full encode: all for a small chunk; else the sample's best, and the best of the other
-    # kind (delta or standalone) on a close call.
+    """Give the codecs that are worth a full encode."""
+    if context.prediction is None:
+        return _standalone(target, context, _standalone_nbytes(target, context.element_width))
+    small, fast = _delta_nbytes(target, context)
+    alone = _standalone_nbytes(target, context.element_width)
+    if context.mode is Mode.MAX:
+        deltas: list[ResidualCodec] = [ULP_DELTA, ULP_DELTA_FAST] if fast < small * _CLOSE_CALL else [ULP_DELTA]
+        delta = small
+    elif context.mode is Mode.BALANCED and small < _WORTH_SLOW_DELTA * fast:
+        deltas, delta = [ULP_DELTA], small
+    else:
+        deltas, delta = [ULP_DELTA_FAST], fast
     if len(target) <= _TRY_ALL_NBYTES:
-        return _candidates(context)
-    sample, sample_context = _sample(target, context)
-    best: dict[bool, tuple[int, ResidualCodec]] = {}
-    for codec in _candidates(context):
-        coded = codec.encode(sample, sample_context)
-        nbytes = len(sample) if coded is None else coded.nbytes
-        kind = codec.needs_prediction
-        if nbytes < len(sample) and (kind not in best or nbytes < best[kind][0]):
-            best[kind] = nbytes, codec
-    limit = _CLOSE_CALL * min([nbytes for nbytes, _ in best.values()], default=0)
-    return [codec for nbytes, codec in best.values() if nbytes <= limit]
+        return [*deltas, *_standalone(target, context, alone)]
+    contenders: list[ResidualCodec] = []
+    if delta <= alone * _CLOSE_CALL:
+        contenders += deltas
+    if alone <= delta * _CLOSE_CALL:
+        contenders += _standalone(target, context, alone)
+    return contenders
 
 
-def _sample(target: memoryview, context: CodecContext) -> tuple[Buffer, CodecContext]:
-    width = context.element_width
-    # Whole elements; a piece is never empty, however wide the element.
+def _standalone(target: memoryview, context: CodecContext, predicted: int) -> list[ResidualCodec]:
+    """Give the codecs without a prediction that may be the smallest."""
+    low, high = _WEIGHT_SHARES
+    is_like_weights = context.element_width > 1 and low * len(target) < predicted < high * len(target)
+    contenders: list[ResidualCodec] = [PLANES]
+    if context.mode is Mode.MAX and context.element_width in (2, 4):
+        # Of plain floats joint symbols are always smaller, if only by 0.3 %; both are made where it is open.
+        contenders = [JOINT] if is_like_weights and len(target) > _TRY_ALL_NBYTES else [PLANES, JOINT]
+    if not is_like_weights and _repeats(target, context.element_width, predicted):
+        contenders += [ZSTD, PLANES_ZSTD] if context.mode is Mode.MAX else [ZSTD]
+    return contenders
+
+
+def _repeats(target: memoryview, width: int, predicted: int) -> bool:
+    """Say whether zstd makes less of a sample than entropy coding promises."""
     piece_nbytes = max(1, _SAMPLE_PIECE_NBYTES // width) * width
-    prediction = context.prediction
-    if prediction is None:
-        return sample_pieces(target, _SAMPLE_PIECES, piece_nbytes, width), context
-    check_prediction_size("the planner", len(prediction), len(target))
-    return (
-        sample_pieces(target, _SAMPLE_PIECES, piece_nbytes, width),
-        CodecContext(
-            width,
-            sample_pieces(memoryview(prediction), _SAMPLE_PIECES, piece_nbytes, width),
-            context.model,
-        ),
-    )
+    sample = sample_pieces(target, _SAMPLE_PIECES, piece_nbytes, width)
+    if not len(sample):
+        return False
+    coded = len(compress_frame(sample, ZstdSettings.GENERIC_FAST))
+    return coded * len(target) < _CLOSE_CALL * predicted * len(sample)

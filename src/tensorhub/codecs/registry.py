@@ -10,7 +10,11 @@ id  codec            for
 0   raw              what nothing makes smaller
 1   zstd             text, tables, whatever repeats
 2   planes_zstd      weights without a base
-3   xor_planes_zstd  weights with a base
+3   xor_planes_zstd  weights with a base; no longer written
+4   planes           weights without a base
+5   joint            floats without a base, smallest
+6   ulp_delta        weights with a base, smallest
+7   ulp_delta_fast   weights with a base
 ==  ===============  ======================================
 
 ==  =========  ============================================
@@ -25,9 +29,13 @@ from __future__ import annotations
 
 from tensorhub.codecs.base import Predictor, ResidualCodec
 from tensorhub.codecs.base_predictor import BasePredictor
+from tensorhub.codecs.joint import JointCodec
 from tensorhub.codecs.none_predictor import NonePredictor
+from tensorhub.codecs.planes import PlanesCodec
 from tensorhub.codecs.planes_zstd import PlanesZstdCodec
 from tensorhub.codecs.raw import RawCodec
+from tensorhub.codecs.ulp_delta import UlpDeltaCodec
+from tensorhub.codecs.ulp_delta_fast import UlpDeltaFastCodec
 from tensorhub.codecs.xor_planes_zstd import XorPlanesZstdCodec
 from tensorhub.codecs.zstd import ZstdCodec
 from tensorhub.errors import UnknownCodecError, UnsupportedVersionError
@@ -36,7 +44,23 @@ RAW = RawCodec()
 NONE = NonePredictor()
 BASE = BasePredictor()
 
-CODECS: tuple[ResidualCodec, ...] = (RAW, ZstdCodec(), PlanesZstdCodec(), XorPlanesZstdCodec())
+ZSTD = ZstdCodec()
+PLANES_ZSTD = PlanesZstdCodec()
+PLANES = PlanesCodec()
+JOINT = JointCodec()
+ULP_DELTA = UlpDeltaCodec()
+ULP_DELTA_FAST = UlpDeltaFastCodec()
+
+CODECS: tuple[ResidualCodec, ...] = (
+    RAW,
+    ZSTD,
+    PLANES_ZSTD,
+    XorPlanesZstdCodec(),
+    PLANES,
+    JOINT,
+    ULP_DELTA,
+    ULP_DELTA_FAST,
+)
 PREDICTORS: tuple[Predictor, ...] = (NONE, BASE)
 
 _CODEC_BY_ID = {codec.codec_id: codec for codec in CODECS}
