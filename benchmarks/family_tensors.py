@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.family_recipe import (
-    FamilyTensor,
     is_comparable,
     lineage_order,
     parent_of,
     planes_nbytes,
-    read_tensors,
     xor_rows,
 )
+from benchmarks.lineage_recipe import FamilyTensor, read_tensors
 from tensorhub.codecs.base import CodecContext
 from tensorhub.codecs.mode import Mode
 from tensorhub.codecs.planner import decode_chunk, encode_smallest
