@@ -154,7 +154,7 @@ std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::spa
     states_at[2 * lane] = static_cast<std::uint8_t>(states[lane]);
     states_at[2 * lane + 1] = static_cast<std::uint8_t>(states[lane] >> 8);
   }
-  std::memcpy(at, target.data() + count * width, tail);
+  std::copy_n(target.data() + count * width, tail, at);
   return static_cast<std::size_t>(at - out.data()) + tail;
 }
 
@@ -249,7 +249,7 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     throw corrupt(kThing, "no bytes left over", static_cast<std::size_t>(bytes - begin_bytes));
   for (std::size_t lane = 0; lane < lanes; ++lane)
     if (states[lane] != 256) throw corrupt(kThing, "states that end at 256", states[lane]);
-  std::memcpy(out.data() + count * width, stop, tail);
+  std::copy_n(stop, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub
