@@ -212,9 +212,15 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens, steps))
       throw corrupt(kThing, "enough coded bytes", begin);
     if (width == 2) {
-      // What may be read past the escapes are the states, at the least.
-      const std::size_t taken =
-          kernels.join(tokens, shorts, (some + kGroup - 1) / kGroup, reinterpret_cast<std::uint16_t*>(folded));
+      // Damaged tokens may ask for as many short escapes as there are lanes; those must be readable.
+      const std::size_t join_steps = (some + kGroup - 1) / kGroup;
+      const std::uint8_t* from = shorts;
+      std::array<std::uint8_t, kTile> copied;
+      if (static_cast<std::size_t>(coded.data() + coded.size() - shorts) < join_steps * kGroup) {
+        std::copy(shorts, shorts_end, copied.data());
+        from = copied.data();
+      }
+      const std::size_t taken = kernels.join(tokens, from, join_steps, reinterpret_cast<std::uint16_t*>(folded));
       if (static_cast<std::size_t>(shorts_end - shorts) < taken)
         throw corrupt(kThing, "as many short escapes as are stored", nshorts);
       shorts += taken;
