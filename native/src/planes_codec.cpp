@@ -197,7 +197,7 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
     put32(head + 1, coded.nbytes);
     at += coded.nbytes;
   }
-  std::memcpy(out.data() + at, target.data() + count * width, target.size() % width);
+  std::copy_n(target.data() + count * width, target.size() % width, out.data() + at);
   return at + target.size() % width;
 }
 
@@ -242,7 +242,7 @@ void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::
     }
   }
   for (const StreamDecoder& stream : streams) stream.finish();
-  std::memcpy(out.data() + count * width, end - tail, tail);
+  std::copy_n(end - tail, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub

@@ -83,7 +83,7 @@ std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<con
   std::size_t at = kHeadNbytes + extra_nbytes;
   const auto used_contexts = model.contexts > 1 ? contexts : std::span<std::uint8_t>();
   at += encode_wide_rans(tokens.first(count), used_contexts, model.contexts, out.subspan(at));
-  std::memcpy(out.data() + at, target.data() + count * width, tail);
+  std::copy_n(target.data() + count * width, tail, out.data() + at);
   return at + tail;
 }
 
@@ -125,7 +125,7 @@ void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::
   decoder.finish();
   if (extra.used_nbytes() != extra_nbytes || !extra.is_rest_zero())
     throw corrupt(kThing, std::to_string(extra.used_nbytes()) + " bytes of extra bits", extra_nbytes);
-  std::memcpy(out.data() + count * width, coded.data() + coded.size() - tail, tail);
+  std::copy_n(coded.data() + coded.size() - tail, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub
