@@ -48,6 +48,16 @@ class BitReader {
     position_ += nbits;
     return word;
   }
+  /// Whether `nbytes` more can be read by get_unchecked, which looks at 8 bytes at a time.
+  bool has(std::size_t nbytes) const { return position_ / 8 + nbytes + 8 <= bytes_.size(); }
+  /// As get(), without asking whether there are so many.
+  std::uint64_t get_unchecked(unsigned nbits) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes_.data() + position_ / 8, 8);
+    word = word >> (position_ & 7) & ((std::uint64_t{1} << nbits) - 1);
+    position_ += nbits;
+    return word;
+  }
   /// Bytes begun; more than there are where the reader ran past the end.
   std::size_t used_nbytes() const { return (position_ + 7) / 8; }
   /// Whether the bits after the last one read are zeros up to the end of its byte.

@@ -31,10 +31,34 @@ void put_bits(BitWriter& writer, std::uint64_t value, unsigned nbits) {
   writer.put(value & ((std::uint64_t{1} << nbits) - 1), nbits);
 }
 
-std::uint64_t get_bits(BitReader& reader, unsigned nbits) {
-  if (nbits <= 32) return reader.get(nbits);
-  const std::uint64_t low = reader.get(32);
-  return low | reader.get(nbits - 32) << 32;
+// An element of a tile, which is aligned.
+std::uint64_t get_element(std::size_t width, const std::uint8_t* tile, std::size_t i) {
+  if (width == 2) return reinterpret_cast<const std::uint16_t*>(tile)[i];
+  if (width == 4) return reinterpret_cast<const std::uint32_t*>(tile)[i];
+  if (width == 8) return reinterpret_cast<const std::uint64_t*>(tile)[i];
+  return tile[i];
+}
+
+// The differences of up to 64 values whose tokens leave bits open.
+template <typename T>
+void fill_large(const std::uint8_t* tokens, std::uint64_t large, std::uint8_t* to, BitReader& extra) {
+  auto* folded = reinterpret_cast<T*>(to);
+  // Where the reader stands depends on tokens alone, so that many values are on their way at once.
+  const bool is_safe = extra.has(64 * sizeof(T));
+  for (; large; large &= large - 1) {
+    const auto k = static_cast<std::size_t>(std::countr_zero(large));
+    const unsigned nbits = ulp_extra_bits(tokens[k]);
+    if (nbits + 3 > 8 * sizeof(T)) throw corrupt(kThing, "differences that an element can hold", tokens[k]);
+    const std::uint64_t lead = 4U + (tokens[k] - unsigned{kUlpDirectTokens}) % 4;  // a one and two bits
+    std::uint64_t low;
+    if (nbits > 32) {
+      low = extra.get(32);
+      low |= extra.get(nbits - 32) << 32;
+    } else {
+      low = is_safe ? extra.get_unchecked(nbits) : extra.get(nbits);
+    }
+    folded[k] = static_cast<T>(lead << nbits | low);
+  }
 }
 
 }  // namespace
@@ -74,7 +98,7 @@ std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<con
       if (some - i < 64) large &= (std::uint64_t{1} << (some - i)) - 1;
       for (; large; large &= large - 1) {
         const std::size_t k = i + static_cast<std::size_t>(std::countr_zero(large));
-        put_bits(extra, ulp_get(width, folded.data(), k), ulp_extra_bits(token[k]));
+        put_bits(extra, get_element(width, folded.data(), k), ulp_extra_bits(token[k]));
       }
     }
   }
@@ -112,13 +136,11 @@ void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::
     for (std::size_t i = 0; i < some; i += 64) {
       std::uint64_t large = at_least(tokens + i, kUlpDirectTokens);
       if (some - i < 64) large &= (std::uint64_t{1} << (some - i)) - 1;
-      for (; large; large &= large - 1) {
-        const std::size_t k = i + static_cast<std::size_t>(std::countr_zero(large));
-        const unsigned nbits = ulp_extra_bits(tokens[k]);
-        const std::uint64_t lead = 4 + (tokens[k] - kUlpDirectTokens) % 4;  // a one and two bits
-        if (nbits + 3 > 8 * width) throw corrupt(kThing, "differences that an element can hold", tokens[k]);
-        ulp_put(width, folded, k, lead << nbits | get_bits(extra, nbits));
-      }
+      if (!large) continue;
+      if (width == 2) fill_large<std::uint16_t>(tokens + i, large, folded + i * width, extra);
+      else if (width == 4) fill_large<std::uint32_t>(tokens + i, large, folded + i * width, extra);
+      else if (width == 8) fill_large<std::uint64_t>(tokens + i, large, folded + i * width, extra);
+      else fill_large<std::uint8_t>(tokens + i, large, folded + i * width, extra);
     }
     ulp_apply_differences(width, model.is_float, base, folded, some, out.data() + begin * width);
   }
