@@ -211,10 +211,11 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     std::memset(contexts + some, 0, steps * lanes - some);
     if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens, steps))
       throw corrupt(kThing, "enough coded bytes", begin);
-    if (width == 2) {
-      // What may be read past the escapes are the states, at the least.
-      const std::size_t taken =
-          kernels.join(tokens, shorts, (some + kGroup - 1) / kGroup, reinterpret_cast<std::uint16_t*>(folded));
+    if (width == 2 && !low) {
+      // What may be read past the escapes are the states, at the least. Lanes past the end have no escapes.
+      const std::size_t joined = (some + kGroup - 1) / kGroup;
+      std::memset(tokens + some, 0, joined * kGroup - some);
+      const std::size_t taken = kernels.join(tokens, shorts, shorts_end, joined, reinterpret_cast<std::uint16_t*>(folded));
       if (static_cast<std::size_t>(shorts_end - shorts) < taken)
         throw corrupt(kThing, "as many short escapes as are stored", nshorts);
       shorts += taken;
