@@ -180,9 +180,7 @@ def _decode_cascade_block(cursor: Cursor, values: int) -> Bytes:
     counts = [values, *escapes]
     codes = []
     for level, width in enumerate(_CASCADE_WIDTHS):
-        cursor.require(
-            counts[level + 1] <= counts[level], "no more escapes than values", counts[level + 1]
-        )
+        cursor.require(counts[level + 1] <= counts[level], "no more escapes than values", counts[level + 1])
         steps = -(-counts[level] // 64)
         codes.append(_unpack_codes(cursor.array(8 * width * steps), width))
     decoded = cursor.array(counts[-1])  # what no level has a code for

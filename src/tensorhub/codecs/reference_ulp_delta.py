@@ -59,7 +59,9 @@ class UlpModel:
     def contexts_of(self, prediction: Numbers) -> Bytes:
         """Give each prediction's context: 0 from magnitude ``top`` on, one more for each one less, to the last."""
         bits = 8 * prediction.dtype.itemsize
-        magnitude = (prediction & prediction.dtype.type((1 << bits - 1) - 1)) >> prediction.dtype.type(self.shift)
+        magnitude = (prediction & prediction.dtype.type((1 << bits - 1) - 1)) >> prediction.dtype.type(
+            self.shift
+        )
         top, last = prediction.dtype.type(self.top), prediction.dtype.type(self.contexts - 1)
         below = np.where(magnitude < top, top - np.minimum(magnitude, top), prediction.dtype.type(0))
         return np.minimum(below, last).astype(np.uint8)
@@ -127,7 +129,9 @@ def decode_ulp_delta(coded: bytes, prediction: bytes, width: int, nbytes: int) -
     tokens = decode_wide_rans(cursor.take(len(cursor.left)), model.contexts_of(base), model.contexts)
     extra = BitCursor(coded_extra)
     folded = [_join_token(cursor, token, extra, width) for token in tokens.tolist()]
-    cursor.require(extra.used_nbytes() == extra_nbytes, f"{extra.used_nbytes()} bytes of extra bits", extra_nbytes)
+    cursor.require(
+        extra.used_nbytes() == extra_nbytes, f"{extra.used_nbytes()} bytes of extra bits", extra_nbytes
+    )
     cursor.require(extra.is_rest_zero(), "zeros after the extra bits", 1)
     return _apply(model, base, unfold(np.array(folded, base.dtype))) + tail
 
@@ -161,7 +165,10 @@ def decode_ulp_delta_fast(coded: bytes, prediction: bytes, width: int, nbytes: i
     spilled = bytearray(cursor.take(len(cursor.left)))
 
     lanes = groups * GROUP
-    contexts = [*model.contexts_of(base).tolist(), *[0] * (-count % lanes)]  # lanes past the end are in context 0
+    contexts = [
+        *model.contexts_of(base).tolist(),
+        *[0] * (-count % lanes),
+    ]  # lanes past the end are in context 0
     tokens: list[int] = []
     for step in range(0, count, lanes):
         tables = [slots[context] for context in contexts[step : step + lanes]]
@@ -183,7 +190,9 @@ def _read_fast_table(cursor: Cursor) -> list[int]:
     return frequencies
 
 
-def _join_escapes(cursor: Cursor, tokens: list[int], shorts: bytes, longs: list[bytes], nbytes: int) -> list[int]:
+def _join_escapes(
+    cursor: Cursor, tokens: list[int], shorts: bytes, longs: list[bytes], nbytes: int
+) -> list[int]:
     """Give the folded number of each token; ``nbytes`` is how many bytes of a difference are folded."""
     left_shorts, left_longs = iter(shorts), iter(longs)
     cursor.require(tokens.count(_SHORT) == len(shorts), f"{tokens.count(_SHORT)} short escapes", len(shorts))
