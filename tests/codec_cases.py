@@ -100,6 +100,7 @@ KINDS: dict[str, Callable[[int, int, int], Words]] = {
     "all 256 alike": lambda count, width, seed: (
         np.arange(count, dtype=np.uint64) * np.uint64(0x0101010101010101)
     ),
+    "fifteen symbols": lambda count, width, seed: random_words(count, seed) % np.uint64(15),
     "bell": lambda count, width, seed: bell(count, seed) * np.uint64(0x0101010101010101),
     "narrow bell": lambda count, width, seed: bell(count, seed, 8) << np.uint64(8),
     "wide bell": lambda count, width, seed: bell(count, seed, 64) * np.uint64(3),
