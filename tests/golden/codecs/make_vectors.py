@@ -40,7 +40,7 @@ CHUNKS = (
     ("sorted", 400, 4),
     ("far escapes", 600, 2),
 )
-SMALL_RANS = ("fifteen symbols", 33_000, 1)  # not worth its table in less; for planes in mode balanced alone
+SMALL_RANS = ("fifteen symbols", 33_000, 1)  # not worth its table in less; for planes alone
 PREDICTIONS = ("few steps", "small steps", "low byte lost", "few far steps")
 
 
@@ -63,7 +63,7 @@ def make_vectors() -> list[dict[str, object]]:
         for codec in CODECS[FIRST_CODEC : FIRST_CODEC + 1] if is_large else CODECS[FIRST_CODEC:]:
             prediction = guess if codec.needs_prediction else None
             seen = set()
-            for mode in [Mode.BALANCED] if is_large else Mode:
+            for mode in [Mode.BALANCED, Mode.MAX] if is_large else Mode:
                 coded = codec.encode(sample.data, CodecContext(sample.element_width, prediction, mode=mode))
                 if coded is None or coded.data in seen:
                     continue
