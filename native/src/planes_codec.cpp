@@ -104,6 +104,19 @@ Choice choose_transform(std::span<const std::uint8_t> target, std::size_t width)
   return choice;
 }
 
+// Whether the lowest bytes of some elements look like noise: all 256 values are there.
+bool is_first_noise(const std::uint8_t* from, std::size_t count, std::size_t width, Transform transform) {
+  if (transform == Transform::kDifferences || count < (std::size_t{32} << 10)) return false;
+  std::array<bool, 256> seen{};
+  std::size_t distinct = 0;
+  for (std::size_t i = 0; i < 2048; ++i) {
+    const std::uint8_t byte = from[i * (count / 2048) * width];
+    distinct += !seen[byte];
+    seen[byte] = true;
+  }
+  return distinct > 240;
+}
+
 void check(std::span<const std::uint8_t> target, std::size_t width) {
   if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
     throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
@@ -142,16 +155,23 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
     subtract(from, count, width, words.data());
     from = words.data();
   }
+  // The first plane is noise in all floats: it is split to where it will lie if it is kept raw.
+  std::size_t at = kHeadNbytes + width * kStreamHeadNbytes;
   std::array<const std::uint8_t*, kPlanesMaxWidth> planes{from};
   if (width > 1) {
     const auto memory = scratch<std::uint8_t>(ScratchSlot::kPlanes, width * (count + 64));
     std::array<std::uint8_t*, kPlanesMaxWidth> split{};
     for (std::size_t k = 0; k < width; ++k) planes[k] = split[k] = memory.data() + k * (count + 64);
+    if (effort != PlanesEffort::kSmall && is_first_noise(from, count, width, transform))
+      planes[0] = split[0] = out.data() + at;
     split_elements(from, count, width, transform == Transform::kSignMoved, split.data());
+    if (planes[0] == out.data() + at && !is_noise({planes[0], count})) {
+      std::memcpy(memory.data(), planes[0], count);
+      planes[0] = memory.data();
+    }
   }
   out[0] = static_cast<std::uint8_t>(transform);
   put32(out.data() + 1, target.size());
-  std::size_t at = kHeadNbytes + width * kStreamHeadNbytes;
   for (std::size_t k = 0; k < width; ++k) {
     const CodedStream coded = encode_stream({planes[k], count}, effort, out.subspan(at));
     std::uint8_t* head = out.data() + kHeadNbytes + k * kStreamHeadNbytes;

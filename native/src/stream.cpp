@@ -107,7 +107,8 @@ CodedStream encode_stream(std::span<const std::uint8_t> plane, PlanesEffort effo
     return trimmed < plane.size() - plane.size() / kWorthShare ? trim(plane, out) : keep_raw(plane, out);
   }
   std::array<std::uint32_t, 256> counts{};
-  count_sample(plane, counts);
+  // A coarser look where the coder takes a closer one by itself; 16 Ki values at least.
+  count_sample(plane, counts, effort != PlanesEffort::kSmall && plane.size() >= (std::size_t{256} << 10) ? 1024 : 256);
   const Estimates sizes = estimate(counts, plane.size());
   StreamMode mode = StreamMode::kCascade;
   std::size_t best = sizes.cascade;

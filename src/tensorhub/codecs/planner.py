@@ -207,7 +207,9 @@ def _contenders(target: memoryview, context: CodecContext) -> list[ResidualCodec
     small, fast = _delta_nbytes(target, context)
     alone = _standalone_nbytes(target, context.element_width)
     if context.mode is Mode.MAX:
-        deltas: list[ResidualCodec] = [ULP_DELTA, ULP_DELTA_FAST] if fast < small * _CLOSE_CALL else [ULP_DELTA]
+        deltas: list[ResidualCodec] = (
+            [ULP_DELTA, ULP_DELTA_FAST] if fast < small * _CLOSE_CALL else [ULP_DELTA]
+        )
         delta = small
     elif context.mode is Mode.BALANCED and small < _WORTH_SLOW_DELTA * fast:
         deltas, delta = [ULP_DELTA], small
