@@ -215,7 +215,7 @@ std::size_t encode_joint(std::span<const std::uint8_t> target, FloatKind kind, s
   const std::size_t tokens_nbytes = encode_wide_rans(tokens, contexts, nclasses, out.subspan(at));
   put32(head + 16, tokens_nbytes);
   at += tokens_nbytes;
-  std::memcpy(out.data() + at, target.data() + count * width, tail);
+  std::copy_n(target.data() + count * width, tail, out.data() + at);
   return at + tail;
 }
 
@@ -309,7 +309,7 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
   if (escapes != last_escape) throw corrupt(kThing, "as many escapes as are stored", nescapes);
   tokens.finish();
   for (const StreamDecoder& low : lows) low.finish();
-  std::memcpy(out.data() + count * width, end - tail, tail);
+  std::copy_n(end - tail, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub

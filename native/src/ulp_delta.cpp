@@ -45,8 +45,10 @@ std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width) {
 }
 
 std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                             std::size_t width, std::span<std::uint8_t> out) {
-  const UlpModel model = plan_ulp_delta(target, prediction, width).model;
+                             std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out) {
+  ulp_check(target, prediction, width);
+  const UlpModel& model = plan.model;
+  ulp_check_model(model, width, kWideRansMaxContexts, 0);
   if (out.size() < ulp_delta_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of ULP differences",
                 std::to_string(ulp_delta_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
@@ -81,7 +83,7 @@ std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<con
   std::size_t at = kHeadNbytes + extra_nbytes;
   const auto used_contexts = model.contexts > 1 ? contexts : std::span<std::uint8_t>();
   at += encode_wide_rans(tokens.first(count), used_contexts, model.contexts, out.subspan(at));
-  std::memcpy(out.data() + at, target.data() + count * width, tail);
+  std::copy_n(target.data() + count * width, tail, out.data() + at);
   return at + tail;
 }
 
@@ -123,7 +125,7 @@ void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::
   decoder.finish();
   if (extra.used_nbytes() != extra_nbytes || !extra.is_rest_zero())
     throw corrupt(kThing, std::to_string(extra.used_nbytes()) + " bytes of extra bits", extra_nbytes);
-  std::memcpy(out.data() + count * width, coded.data() + coded.size() - tail, tail);
+  std::copy_n(coded.data() + coded.size() - tail, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub

@@ -45,9 +45,10 @@ void fill_tables(UlpFastTables& tables, std::size_t contexts) {
 }  // namespace
 
 std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                                  std::size_t width, std::span<std::uint8_t> out) {
-  const UlpPlan plan = plan_ulp_delta(target, prediction, width);
-  const UlpModel model = plan.fast_model;
+                                  std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out) {
+  ulp_check(target, prediction, width);
+  const UlpModel& model = plan.fast_model;
+  ulp_check_model(model, width, kUlpFastContexts, plan.fast_low);
   const std::size_t low = plan.fast_low;
   if (out.size() < ulp_delta_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of fast ULP differences",
@@ -154,7 +155,7 @@ std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::spa
     states_at[2 * lane] = static_cast<std::uint8_t>(states[lane]);
     states_at[2 * lane + 1] = static_cast<std::uint8_t>(states[lane] >> 8);
   }
-  std::memcpy(at, target.data() + count * width, tail);
+  std::copy_n(target.data() + count * width, tail, at);
   return static_cast<std::size_t>(at - out.data()) + tail;
 }
 
@@ -212,10 +213,16 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens, steps))
       throw corrupt(kThing, "enough coded bytes", begin);
     if (width == 2 && !low) {
-      // What may be read past the escapes are the states, at the least. Lanes past the end have no escapes.
-      const std::size_t joined = (some + kGroup - 1) / kGroup;
-      std::memset(tokens + some, 0, joined * kGroup - some);
-      const std::size_t taken = kernels.join(tokens, shorts, shorts_end, joined, reinterpret_cast<std::uint16_t*>(folded));
+      // Damaged tokens may ask for as many short escapes as there are lanes; those must be readable.
+      const std::size_t join_steps = (some + kGroup - 1) / kGroup;
+      std::memset(tokens + some, 0, join_steps * kGroup - some);  // lanes past the end have no escapes
+      const std::uint8_t* from = shorts;
+      std::array<std::uint8_t, kTile> copied;
+      if (static_cast<std::size_t>(coded.data() + coded.size() - shorts) < join_steps * kGroup) {
+        std::copy(shorts, shorts_end, copied.data());
+        from = copied.data();
+      }
+      const std::size_t taken = kernels.join(tokens, from, join_steps, reinterpret_cast<std::uint16_t*>(folded));
       if (static_cast<std::size_t>(shorts_end - shorts) < taken)
         throw corrupt(kThing, "as many short escapes as are stored", nshorts);
       shorts += taken;
@@ -250,7 +257,7 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     throw corrupt(kThing, "no bytes left over", static_cast<std::size_t>(bytes - begin_bytes));
   for (std::size_t lane = 0; lane < lanes; ++lane)
     if (states[lane] != 256) throw corrupt(kThing, "states that end at 256", states[lane]);
-  std::memcpy(out.data() + count * width, stop, tail);
+  std::copy_n(stop, tail, out.data() + count * width);
 }
 
 }  // namespace tensorhub

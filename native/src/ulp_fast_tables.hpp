@@ -23,8 +23,7 @@ struct UlpFastKernels {
                  const std::uint8_t* contexts, std::size_t steps, std::uint8_t*& to);
   std::uint64_t (*at_least)(const std::uint8_t* tokens, std::uint8_t limit);
   void (*part)(const std::uint16_t* folded, std::size_t steps, std::uint8_t* tokens, std::uint8_t*& shorts);
-  std::size_t (*join)(const std::uint8_t* tokens, const std::uint8_t* shorts, const std::uint8_t* shorts_end,
-                      std::size_t steps, std::uint16_t* folded);
+  std::size_t (*join)(const std::uint8_t* tokens, const std::uint8_t* shorts, std::size_t steps, std::uint16_t* folded);
   void (*count)(const std::uint8_t* tokens, const std::uint8_t* contexts, std::size_t steps, std::uint32_t* counts);
 };
 

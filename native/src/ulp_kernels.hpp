@@ -251,12 +251,11 @@ inline void ulp_fast_part(const std::uint16_t* folded, std::size_t steps, std::u
   shorts = to;
 }
 
-// Tokens back to folded differences, but for long escapes; gives how many short ones were taken, or some number of
-// more than there are. Reads up to 64 bytes past the end of `shorts`.
-inline std::size_t ulp_fast_join(const std::uint8_t* tokens, const std::uint8_t* shorts, const std::uint8_t* shorts_end,
-                                 std::size_t steps, std::uint16_t* folded) {
+// Tokens back to folded differences, but for long escapes; gives how many short ones were taken. Reads 64 bytes more.
+inline std::size_t ulp_fast_join(const std::uint8_t* tokens, const std::uint8_t* shorts, std::size_t steps,
+                                 std::uint16_t* folded) {
   const std::uint8_t* from = shorts;
-  for (std::size_t step = 0; step < steps && from <= shorts_end; ++step) {
+  for (std::size_t step = 0; step < steps; ++step) {
     const Bytes token = load(tokens + 64 * step);
     const std::uint64_t is_short = bits(equal(token, splat(14)));
     store_words(folded + 64 * step, add(widen(token), widen(expand(is_short, from))));

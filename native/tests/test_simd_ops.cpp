@@ -2,9 +2,6 @@
 //
 // Buffers that an operation reads or fills to the last byte end at a page that cannot be touched, since a sanitizer
 // does not see all that intrinsics do.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "guarded_memory.hpp"
 #include "tensorhub/simd.hpp"
 
 namespace tensorhub {
@@ -79,17 +77,12 @@ std::mt19937_64 generator(11);
 /// Memory whose end is the end of what may be touched.
 class PageEnd {
  public:
-  explicit PageEnd(std::size_t nbytes) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    void* pages = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    auto* first = static_cast<std::uint8_t*>(pages);
-    if (pages == MAP_FAILED || mprotect(first + page, page, PROT_NONE) != 0) std::abort();
-    data_ = first + page - nbytes;
-  }
+  explicit PageEnd(std::size_t nbytes) : memory_(nbytes), data_(memory_.lend(Place::kBack, nbytes).data()) {}
   std::uint8_t* data() const { return data_; }
 
  private:
-  std::uint8_t* data_;  // kept until the process ends
+  GuardedMemory memory_;
+  std::uint8_t* data_;
 };
 
 template <class Number>

@@ -5,6 +5,8 @@ Invariants: every function here takes buffers, releases the GIL for the work, an
 """
 
 from tensorhub._native._core import (
+    PlanesPlan,
+    UlpPlan,
     byte_statistics,
     decode_joint,
     decode_planes,
@@ -38,6 +40,8 @@ from tensorhub._native._core import (
 )
 
 __all__ = [
+    "PlanesPlan",
+    "UlpPlan",
     "byte_statistics",
     "decode_joint",
     "decode_planes",
