@@ -45,9 +45,9 @@ def test_ratio_of_normal_weights(name, mode, ratio, transform):
 
 
 def test_modes_choose_coders():
-    """Fast decodes without a serial pass; the others take rANS."""
+    """Fast takes short codes, or wide rANS where they are too long; the others rANS."""
     for mode, allowed in (
-        (Mode.FAST, {StreamMode.RAW, StreamMode.CONSTANT, StreamMode.TRIMMED, StreamMode.CASCADE}),
+        (Mode.FAST, set(StreamMode) - {StreamMode.SMALL_RANS}),
         (Mode.BALANCED, set(StreamMode) - {StreamMode.CASCADE}),
         (Mode.MAX, set(StreamMode) - {StreamMode.CASCADE}),
     ):
@@ -57,6 +57,7 @@ def test_modes_choose_coders():
             if coded is not None:
                 assert set(modes_of(coded, width)) <= allowed, sample.name
     assert modes_of(encode(WEIGHTS["bf16"].data, 2, Mode.FAST), 2) == [StreamMode.RAW, StreamMode.CASCADE]
+    assert modes_of(encode(WEIGHTS["f8_e4m3"].data, 1, Mode.FAST), 1) == [StreamMode.WIDE_RANS]
     assert modes_of(encode(WEIGHTS["bf16"].data, 2), 2) == [StreamMode.RAW, StreamMode.SMALL_RANS]
 
 
