@@ -50,8 +50,8 @@ _CLOSE_CALL = 1.10
 _WORTH_SLOW_DELTA = 0.85
 # The sample on which zstd shows whether bytes repeat: long enough pieces to see lines of text and rows of ids.
 _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES = 4, 4096
-# Without repeats zstd is Huffman coding, some percent worse than the prediction: it must be better to be asked.
-_REPEATS_SHARE = 0.97
+# Without repeats zstd is Huffman coding, some percent off the prediction: it must be clearly better to be asked.
+_REPEATS_SHARE = 0.9
 # Weights never repeat: their planes come to between these shares of the raw bytes, and zstd is not asked.
 _WEIGHT_SHARES = (0.5, 0.97)
 
