@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -65,6 +66,15 @@ FloatKind kind_of(unsigned kind) {
   return static_cast<FloatKind>(kind);
 }
 
+// Decoders check coded bytes before they write: what changes in between would undo the checks.
+void require_apart(Bytes in, Bytes out) {
+  const std::less_equal<const std::uint8_t*> not_after;  // a total order, also across objects
+  if (in.empty() || out.empty()) return;
+  if (not_after(in.data() + in.size(), out.data()) || not_after(out.data() + out.size(), in.data())) return;
+  throw Error(ErrorKind::kUsage, "output of a decoder", "an output apart from the inputs", "overlapping buffers",
+              "Give the output memory of its own.");
+}
+
 // A plan as Python holds it between planning and encoding: opaque, of this process.
 template <auto kEncode>
 nb::object encode_against(nb::handle target, nb::handle prediction, std::size_t width, const UlpPlan* plan) {
@@ -78,6 +88,8 @@ template <auto kDecode>
 void decode_against(nb::handle coded, nb::handle prediction, std::size_t width, nb::handle out) {
   const InputBuffer c(coded), p(prediction);
   const OutputBuffer o(out);
+  require_apart(c.bytes(), o.bytes());
+  require_apart(p.bytes(), o.bytes());
   const nb::gil_scoped_release released;
   kDecode(c.bytes(), p.bytes(), width, o.bytes());
 }
@@ -86,6 +98,7 @@ template <auto kDecode>
 void decode_alone(nb::handle coded, std::size_t width, nb::handle out) {
   const InputBuffer c(coded);
   const OutputBuffer o(out);
+  require_apart(c.bytes(), o.bytes());
   const nb::gil_scoped_release released;
   kDecode(c.bytes(), width, o.bytes());
 }

@@ -102,7 +102,7 @@ std::size_t encode_cascade(std::span<const std::uint8_t> symbols, std::span<std:
 }
 
 CascadeDecoder::CascadeDecoder(std::span<const std::uint8_t> coded, std::size_t count, std::uint8_t* work)
-    : at_(coded.data()), end_(coded.data() + coded.size()), work_(work), count_(count) {
+    : begin_(coded.data()), at_(coded.data()), end_(coded.data() + coded.size()), work_(work), count_(count) {
   const std::size_t blocks = (count + kCascadeBlockValues - 1) / kCascadeBlockValues;
   if (coded.size() < 4 * blocks) throw corrupt(kThing, "a directory of its blocks", coded.size());
   std::size_t begin = 4 * blocks;
@@ -157,6 +157,9 @@ void CascadeDecoder::open_block() {
   escaped_ = escaped;
   escaped_end_ = escaped + counts[1];
   at_ = from + counts[kLevels];
+  // Whoever decodes blocks one by one goes by the directory: it must say the same.
+  const std::size_t stop = get32(begin_ + 4 * (done_ / kCascadeBlockValues)), found = static_cast<std::size_t>(at_ - begin_);
+  if (found != stop) throw corrupt(kThing, "a block that ends at byte " + std::to_string(stop), found);
 }
 
 void CascadeDecoder::next(std::uint8_t* out, std::size_t count) {

@@ -212,9 +212,10 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     std::memset(contexts + some, 0, steps * lanes - some);
     if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens, steps))
       throw corrupt(kThing, "enough coded bytes", begin);
-    if (width == 2) {
+    if (width == 2 && !low) {
       // Damaged tokens may ask for as many short escapes as there are lanes; those must be readable.
       const std::size_t join_steps = (some + kGroup - 1) / kGroup;
+      std::memset(tokens + some, 0, join_steps * kGroup - some);  // lanes past the end have no escapes
       const std::uint8_t* from = shorts;
       std::array<std::uint8_t, kTile> copied;
       if (static_cast<std::size_t>(coded.data() + coded.size() - shorts) < join_steps * kGroup) {

@@ -20,6 +20,25 @@ class TestXorPlanesZstd(ResidualCodecSuite):
     codec = registry.codec_by_name("xor_planes_zstd")
 
 
+class TestPlanes(ResidualCodecSuite):
+    codec = registry.codec_by_name("planes")
+    hostile_nbytes = 600  # shorter floats do not get smaller
+
+
+class TestJoint(ResidualCodecSuite):
+    codec = registry.codec_by_name("joint")
+    hostile_nbytes = 600  # shorter floats do not get smaller
+
+
+class TestUlpDelta(ResidualCodecSuite):
+    codec = registry.codec_by_name("ulp_delta")
+
+
+class TestUlpDeltaFast(ResidualCodecSuite):
+    codec = registry.codec_by_name("ulp_delta_fast")
+    hostile_nbytes = 600  # the states alone take 128 bytes
+
+
 class TestNone(PredictorSuite):
     predictor = registry.predictor_by_name("none")
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tensorhub._native import encode_ulp_delta
+from tensorhub.codecs import reference_planes, reference_ulp_delta
+from tensorhub.codecs.base import CodecContext
 from tensorhub.codecs.mode import Mode
+from tensorhub.codecs.planner import decode_chunk
+from tensorhub.codecs.reference_streams import StreamMode
+from tensorhub.codecs.registry import CODECS
 from tensorhub.schema.coding_fact import CodingFact, parse_coding_fact
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.dtype import DType
@@ -111,6 +117,34 @@ def test_tree_and_commit():
     assert parse_commit(example("commit")) == COMMIT
     digest = HASHER.object_digest(ObjectKind.COMMIT, example("commit"))
     assert COMMIT.commit_id(digest) in section(7)
+
+
+def test_codec_table():
+    for codec in CODECS:
+        assert f"| {codec.codec_id} | {codec.version} | `{codec.name}` | " in section(10)
+    for mode in StreamMode:
+        assert f"| {mode.value} | `{mode.name}` | " in section(10)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec_id", "decoded", "prediction"),
+    [
+        ("planes-chunk", 4, "80 3f 80 bf 80 3f 07", None),
+        ("ulp-delta-chunk", 6, "80 3f 81 3f 7f 3f 80 3e 07", "80 3f 80 3f 80 3f 80 3f 00"),
+    ],
+)
+def test_coded_chunks(name: str, codec_id: int, decoded: str, prediction: str | None):
+    assert f"`{decoded}`" in section(10)
+    assert prediction is None or f"`{prediction}`" in section(10)
+    target, base = bytes.fromhex(decoded), None if prediction is None else bytes.fromhex(prediction)
+    out = bytearray(len(target))
+    decode_chunk(codec_id, 1, b"", example(name), CodecContext(2, base), out)
+    assert out == target
+    if base is None:
+        assert reference_planes.decode_planes(example(name), 2, len(target)) == target
+    else:
+        assert reference_ulp_delta.decode_ulp_delta(example(name), base, 2, len(target)) == target
+        assert encode_ulp_delta(target, base, 2) == example(name)
 
 
 def test_fact():

@@ -47,6 +47,7 @@ class CascadeDecoder {
  private:
   void open_block();
 
+  const std::uint8_t* begin_ = nullptr;
   const std::uint8_t* at_ = nullptr;
   const std::uint8_t* end_ = nullptr;
   std::uint8_t* work_ = nullptr;

@@ -40,8 +40,13 @@ def test_exports_are_sorted_and_complete():
         lambda: _native.split_nonzero(b"12", bytearray(2), bytearray(2)),
         lambda: _native.split_nonzero(b"12", bytearray(1), bytearray(1)),
         lambda: _native.merge_nonzero(b"\0\0", b"", bytearray(2)),
+        lambda: _native.plan_ulp_delta(b"1234", b"123", 2),
+        lambda: _native.encode_ulp_delta(b"1234", b"123", 2),
+        lambda: _native.encode_ulp_delta_fast(b"1234", b"12345", 2),
+        lambda: _native.decode_ulp_delta(b"", b"123", 2, bytearray(4)),
+        lambda: _native.decode_ulp_delta_fast(b"", b"", 2, bytearray(4)),
     ],
-    ids=map(str, range(13)),
+    ids=map(str, range(18)),
 )
 def test_sizes_are_checked(call):
     with pytest.raises(errors.ShapeMismatchError) as caught:
@@ -56,6 +61,46 @@ def test_width_zero_is_refused():
         _native.split_planes(b"", 0, bytearray())
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: _native.plan_planes(b"1234", 0),
+        lambda: _native.plan_planes(b"1234", 17),
+        lambda: _native.encode_planes(b"1234", 0, 0),
+        lambda: _native.encode_planes(b"1234", 17, 0),
+        lambda: _native.encode_planes(b"1234", 2, 3),
+        lambda: _native.encode_planes(bytes((4 << 20) + 1), 2, 0),
+        lambda: _native.encode_joint(b"1234", 3),
+        lambda: _native.plan_ulp_delta(b"123", b"123", 3),
+        lambda: _native.encode_ulp_delta(b"123", b"123", 3),
+        lambda: _native.encode_ulp_delta_fast(b"", b"", 0),
+        lambda: _native.set_simd_level("mmx"),
+        lambda: _native.set_simd_level(""),
+    ],
+    ids=map(str, range(12)),
+)
+def test_what_no_kernel_can_do_is_refused(call):
+    with pytest.raises(errors.UsageError) as caught:
+        call()
+    assert not isinstance(caught.value, errors.ShapeMismatchError)
+    assert caught.value.action
+
+
+def test_simd_levels():
+    """The path without vector instructions is everywhere; the one in use is one of those that the processor has."""
+    levels = _native.simd_levels()
+    assert levels[0] == "portable"
+    assert len(set(levels)) == len(levels)
+    used = _native.simd_level()
+    assert used in levels
+    try:
+        for level in levels:
+            _native.set_simd_level(level)
+            assert _native.simd_level() == level
+    finally:
+        _native.set_simd_level(used)
+
+
 def test_overlap_is_refused():
     memory = bytearray(64)
     view = memoryview(memory)
@@ -65,6 +110,21 @@ def test_overlap_is_refused():
         with pytest.raises(errors.UsageError, match="overlapping"):
             _native.move_sign_down(source, out)
     _native.split_planes(view[:32], 2, view[32:])
+
+
+def test_decoders_refuse_overlap():
+    memory = bytearray(64)
+    view, apart = memoryview(memory), bytes(32)
+    for source, out in ((view[:40], view[32:]), (view[32:], view[:33]), (view[:32], view[:32])):
+        for call in (_native.decode_planes, _native.decode_joint):
+            with pytest.raises(errors.UsageError, match="overlapping"):
+                call(source, 2, out)
+        for call in (_native.decode_ulp_delta, _native.decode_ulp_delta_fast):
+            with pytest.raises(errors.UsageError, match="overlapping"):
+                call(source, apart, 2, out)
+            with pytest.raises(errors.UsageError, match="overlapping"):
+                call(apart, source, 2, out)
+    assert memory == bytes(64)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,10 @@ def test_ids_on_disk_never_change():
         (1, 1, "zstd", False),
         (2, 1, "planes_zstd", False),
         (3, 1, "xor_planes_zstd", True),
+        (4, 1, "planes", False),
+        (5, 1, "joint", False),
+        (6, 1, "ulp_delta", True),
+        (7, 1, "ulp_delta_fast", True),
     ]
     assert [(p.predictor_id, p.version, p.name, p.source_count) for p in registry.PREDICTORS] == [
         (0, 1, "none", 0),
@@ -31,7 +35,7 @@ def test_look_up():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UnknownCodecError, match="planes_zstd, raw"):
+    with pytest.raises(UnknownCodecError, match="planes, planes_zstd, raw"):
         registry.codec_by_name("lzma")
     with pytest.raises(UnknownCodecError, match="base, none"):
         registry.predictor_by_name("oracle")
