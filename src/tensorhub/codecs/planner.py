@@ -229,13 +229,14 @@ def _contenders(target: memoryview, context: CodecContext) -> list[ResidualCodec
         contenders += deltas
     if alone <= delta * _CLOSE_CALL:
         contenders += _standalone(target, context, alone)
+    elif not _is_like_weights(target, context.element_width, alone):
+        contenders += [ZSTD] if _repeats(target, context.element_width, delta) else []
     return contenders
 
 
 def _standalone(target: memoryview, context: CodecContext, predicted: int) -> list[ResidualCodec]:
     """Give the codecs without a prediction that may be the smallest."""
-    low, high = _WEIGHT_SHARES
-    is_like_weights = context.element_width > 1 and low * len(target) < predicted < high * len(target)
+    is_like_weights = _is_like_weights(target, context.element_width, predicted)
     contenders: list[ResidualCodec] = [PLANES]
     if context.mode is Mode.MAX and context.element_width in (2, 4):
         # Of plain floats joint symbols are always smaller, if only by 0.3 %; both are made where it is open.
@@ -243,6 +244,11 @@ def _standalone(target: memoryview, context: CodecContext, predicted: int) -> li
     if not is_like_weights and _repeats(target, context.element_width, predicted):
         contenders += [ZSTD, PLANES_ZSTD] if context.mode is Mode.MAX else [ZSTD]
     return contenders
+
+
+def _is_like_weights(target: memoryview, width: int, predicted: int) -> bool:
+    low, high = _WEIGHT_SHARES
+    return width > 1 and low * len(target) < predicted < high * len(target)
 
 
 def _repeats(target: memoryview, width: int, predicted: int) -> bool:
