@@ -46,7 +46,7 @@ _TRY_ALL_NBYTES = 4 << 10
 # Two candidates whose predicted sizes are this close are both made in full. Predictions of ulp deltas were 0.5 to
 # 2 % off on a model family, of planes up to 3 % (record planner.json).
 _CLOSE_CALL = 1.10
-# The slower delta must be smaller by this part (issue of balanced reads: it decodes at half the speed).
+# Decoding at half the speed must be worth it: the slower delta is this part of the faster one, or less.
 _WORTH_SLOW_DELTA = 0.85
 # The sample on which zstd shows whether bytes repeat: long enough pieces to see lines of text and rows of ids.
 _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES = 4, 4096
