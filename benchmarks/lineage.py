@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from benchmarks.lineage_recipe import Bytes, FamilyTensor, coded_nbytes, load_family
 from benchmarks.record import machine
-from tensorhub.codecs.plane_entropy import plane_entropy_nbytes
+from tensorhub.codecs.base import CodecContext
+from tensorhub.codecs.planner import estimate_nbytes
 from tensorhub.lineage.choice import (
     SHORTLIST_LIMIT,
     SHORTLIST_TOLERANCE,
@@ -108,7 +109,9 @@ def search(
         return joined
 
     def coded(base: Bytes | None) -> int:
-        return plane_entropy_nbytes(cut(own.data), own.element_width, None if base is None else cut(base))
+        return estimate_nbytes(
+            cut(own.data), CodecContext(own.element_width, None if base is None else cut(base))
+        )
 
     trials = [Trial(match.key, coded(tensors[match.key].data)) for match in picked]
     gain = picked[0].predicted_ratio / predict_standalone_ratio(sketch)

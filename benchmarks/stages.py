@@ -20,7 +20,7 @@ from typing import Any
 from unittest import mock
 
 from tensorhub.codecs.planner import decode_chunk
-from tensorhub.store import digesting, hashing, ingest, pack, reader, restore
+from tensorhub.store import coding, digesting, hashing, ingest, pack, reader, restore
 
 ADD_STAGES = ("read", "digest", "sketch", "search", "code", "read_back", "write")
 GET_STAGES = ("read", "decode", "checksum", "digest", "write")
@@ -55,6 +55,7 @@ def add_clock() -> Iterator[StageClock]:
     shim = types.SimpleNamespace(perf_counter=time.thread_time, time_ns=time.time_ns)
     with (
         mock.patch.object(ingest, "time", shim),
+        mock.patch.object(coding, "time", shim),
         mock.patch.object(digesting, "time", shim),
         mock.patch.object(
             reader.BlobReader, "_cached_chunk", clock.timed("base", reader.BlobReader._cached_chunk)

@@ -183,19 +183,24 @@ def _weight_recipes(nbytes: int) -> list[DataRecipe]:
     ]
 
 
+def deviation(values: Floats) -> float:
+    """Give the standard deviation of the rows that are no outliers, by the median of all magnitudes."""
+    return float(np.median(np.abs(values)) / 0.67449)
+
+
 def _delta_recipes(nbytes: int) -> list[DataRecipe]:
     nelems = nbytes // 2
 
     def dense(change: float) -> Callable[[np.random.Generator, Floats], Floats]:
         def make(random: np.random.Generator, base: Floats) -> Floats:
-            return random.standard_normal(base.shape, np.float32) * np.float32(change * base.std())
+            return random.standard_normal(base.shape, np.float32) * np.float32(change * deviation(base))
 
         return make
 
     def sparse(random: np.random.Generator, base: Floats) -> Floats:
         sign = random.integers(0, 2, base.shape, np.int8) * 2 - 1
         is_hit = random.random(base.shape, np.float32) < SPARSE_SHARE
-        return (sign * is_hit).astype(np.float32) * np.float32(SPARSE_CHANGE * base.std())
+        return (sign * is_hit).astype(np.float32) * np.float32(SPARSE_CHANGE * deviation(base))
 
     def build(change: Callable[[np.random.Generator, Floats], Floats]) -> Callable[[], list[Tensor]]:
         def run() -> list[Tensor]:
@@ -216,7 +221,8 @@ def _delta_recipes(nbytes: int) -> list[DataRecipe]:
             tensors.append((as_bytes(base + dense(1e-3)(random, base)), as_bytes(base)))
         return tensors
 
-    how = "bf16 plus normal changes of {} of each matrix's deviation, rounded to BF16; prediction: bf16"
+    usual = "of the deviation of each matrix's usual rows"
+    how = f"bf16 plus normal changes of {{}} {usual}, rounded to BF16; prediction: bf16"
     return [
         *(
             DataRecipe(f"delta-{change:.0e}", "BF16", 2, how.format(change), build(dense(change)))
@@ -226,7 +232,7 @@ def _delta_recipes(nbytes: int) -> list[DataRecipe]:
             "delta-sparse",
             "BF16",
             2,
-            f"bf16 with a tenth of the values moved by {SPARSE_CHANGE} of each matrix's deviation, up or down",
+            f"bf16 with a tenth of the values moved by {SPARSE_CHANGE} {usual}, up or down",
             build(sparse),
         ),
         DataRecipe("delta-fp32-1e-03", "F32", 4, "fp32 plus normal changes of 0.001", build_fp32),

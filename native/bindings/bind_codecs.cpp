@@ -65,11 +65,13 @@ FloatKind kind_of(unsigned kind) {
   return static_cast<FloatKind>(kind);
 }
 
+// A plan as Python holds it between planning and encoding: opaque, of this process.
 template <auto kEncode>
-nb::object encode_against(nb::handle target, nb::handle prediction, std::size_t width) {
+nb::object encode_against(nb::handle target, nb::handle prediction, std::size_t width, const UlpPlan* plan) {
   const InputBuffer t(target), p(prediction);
-  return encoded(ulp_delta_bound(t.bytes().size(), width),
-                 [&](std::span<std::uint8_t> out) { return kEncode(t.bytes(), p.bytes(), width, out); });
+  return encoded(ulp_delta_bound(t.bytes().size(), width), [&](std::span<std::uint8_t> out) {
+    return kEncode(t.bytes(), p.bytes(), width, plan ? *plan : plan_ulp_delta(t.bytes(), p.bytes(), width), out);
+  });
 }
 
 template <auto kDecode>
@@ -114,24 +116,32 @@ void bind_levels(nb::module_& module) {
 
 void bind_codecs(nb::module_& module) {
   bind_levels(module);
+  nb::class_<PlanesPlan>(module, "PlanesPlan", "What a look at a chunk promises.")
+      .def_ro("nbytes", &PlanesPlan::nbytes, "Predicted size by planes.")
+      .def_ro("moves_sign", &PlanesPlan::moves_sign, "Whether the exponent fills a plane without the sign.")
+      .def_ro("subtracts", &PlanesPlan::subtracts, "Whether neighbours are subtracted.");
+  nb::class_<UlpPlan>(module, "UlpPlan", "What a look at a chunk and its prediction promises.")
+      .def_ro("nbytes", &UlpPlan::nbytes, "Predicted size by ulp_delta.")
+      .def_ro("fast_nbytes", &UlpPlan::fast_nbytes, "Predicted size by ulp_delta_fast.");
   module.def(
       "plan_planes",
       [](nb::handle target, std::size_t width) {
         const InputBuffer t(target);
         const nb::gil_scoped_release released;
-        const PlanesPlan plan = plan_planes(t.bytes(), width);
-        return std::make_tuple(plan.nbytes, plan.moves_sign, plan.subtracts);
+        return plan_planes(t.bytes(), width);
       },
-      nb::arg("target"), nb::arg("width"), "Predicted size; whether the sign is moved; whether neighbours are subtracted.");
+      nb::arg("target"), nb::arg("width"), "Look at a sample of a chunk.");
   module.def(
       "encode_planes",
-      [](nb::handle target, std::size_t width, unsigned effort) {
+      [](nb::handle target, std::size_t width, unsigned effort, const PlanesPlan* plan) {
         const InputBuffer t(target);
         const PlanesEffort how = effort_of(effort);
-        return encoded(planes_bound(t.bytes().size(), std::max<std::size_t>(width, 1)),
-                       [&](std::span<std::uint8_t> out) { return encode_planes(t.bytes(), width, how, out); });
+        return encoded(planes_bound(t.bytes().size(), std::max<std::size_t>(width, 1)), [&](std::span<std::uint8_t> out) {
+          return encode_planes(t.bytes(), width, how, plan ? *plan : plan_planes(t.bytes(), width), out);
+        });
       },
-      nb::arg("target"), nb::arg("width"), nb::arg("effort"), "Code a chunk in planes.");
+      nb::arg("target"), nb::arg("width"), nb::arg("effort"), nb::arg("plan").none() = nb::none(),
+      "Code a chunk in planes.");
   module.def("decode_planes", &decode_alone<decode_planes>, nb::arg("coded"), nb::arg("width"), nb::arg("out"),
              "Inverse of encode_planes.");
   module.def(
@@ -150,16 +160,15 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, nb::handle prediction, std::size_t width) {
         const InputBuffer t(target), p(prediction);
         const nb::gil_scoped_release released;
-        const UlpPlan plan = plan_ulp_delta(t.bytes(), p.bytes(), width);
-        return std::make_tuple(plan.nbytes, plan.fast_nbytes);
+        return plan_ulp_delta(t.bytes(), p.bytes(), width);
       },
-      nb::arg("target"), nb::arg("prediction"), nb::arg("width"), "Predicted sizes by ulp_delta and ulp_delta_fast.");
+      nb::arg("target"), nb::arg("prediction"), nb::arg("width"), "Look at a sample of a chunk and its prediction.");
   module.def("encode_ulp_delta", &encode_against<encode_ulp_delta>, nb::arg("target"), nb::arg("prediction"),
-             nb::arg("width"), "Code a chunk by its ULP differences.");
+             nb::arg("width"), nb::arg("plan").none() = nb::none(), "Code a chunk by its ULP differences.");
   module.def("decode_ulp_delta", &decode_against<decode_ulp_delta>, nb::arg("coded"), nb::arg("prediction"),
              nb::arg("width"), nb::arg("out"), "Inverse of encode_ulp_delta.");
   module.def("encode_ulp_delta_fast", &encode_against<encode_ulp_delta_fast>, nb::arg("target"), nb::arg("prediction"),
-             nb::arg("width"), "Code a chunk by its ULP differences, in 16 tokens.");
+             nb::arg("width"), nb::arg("plan").none() = nb::none(), "Code a chunk by its ULP differences, in 16 tokens.");
   module.def("decode_ulp_delta_fast", &decode_against<decode_ulp_delta_fast>, nb::arg("coded"), nb::arg("prediction"),
              nb::arg("width"), nb::arg("out"), "Inverse of encode_ulp_delta_fast.");
 }

@@ -64,6 +64,14 @@ void bind_planes(nb::module_& module) {
       },
       nb::arg("a"), nb::arg("b"), "Count the bits in which two buffers differ.");
   module.def(
+      "equal_bytes",
+      [](nb::handle first, nb::handle second) {
+        const InputBuffer a(first), b(second);
+        const nb::gil_scoped_release released;
+        return equal_bytes(a.bytes(), b.bytes());
+      },
+      nb::arg("a"), nb::arg("b"), "Whether two buffers hold the same bytes.");
+  module.def(
       "split_nonzero",
       [](nb::handle input, nb::handle bitmap, nb::handle values) {
         const InputBuffer in(input);

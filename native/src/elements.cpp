@@ -1,6 +1,8 @@
 // Elements to byte planes and back; the loops are in planes_kernels.hpp. Contract: elements.hpp.
 #include "elements.hpp"
 
+#include <array>
+
 #define TENSORHUB_KERNELS "planes_kernels.hpp"
 #include "simd/for_each_level.hpp"
 

@@ -24,12 +24,13 @@ inline void count_bytes(std::span<const std::uint8_t> bytes, std::array<std::uin
   for (std::size_t s = 0; s < 256; ++s) counts[s] += parts[0][s] + parts[1][s] + parts[2][s] + parts[3][s];
 }
 
-/// Adds the histogram of 64 of every 256 bytes, of all bytes below 16 KiB: enough for tables whose symbols may escape.
-/// Over 32 Ki samples the tables of exponents cost 0.0003 bits a value more than over all.
-inline void count_sample(std::span<const std::uint8_t> bytes, std::array<std::uint32_t, 256>& counts) {
+/// Adds the histogram of 64 of every `stride` bytes, of all bytes below 16 KiB: enough for tables whose symbols may
+/// escape. Over 32 Ki samples the tables of exponents cost 0.0003 bits a value more than over all.
+inline void count_sample(std::span<const std::uint8_t> bytes, std::array<std::uint32_t, 256>& counts,
+                         std::size_t stride = 256) {
   if (bytes.size() < (std::size_t{16} << 10)) return count_bytes(bytes, counts);
   std::array<std::array<std::uint32_t, 256>, 4> parts{};
-  for (std::size_t i = 0; i + 64 <= bytes.size(); i += 256) {
+  for (std::size_t i = 0; i + 64 <= bytes.size(); i += stride) {
     for (std::size_t j = 0; j < 64; j += 8) {
       std::uint64_t word;
       std::memcpy(&word, bytes.data() + i + j, 8);

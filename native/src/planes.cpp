@@ -219,6 +219,11 @@ std::uint64_t xor_popcount(Bytes a, Bytes b) {
   return popcount_run(a.data(), b.data(), a.size());
 }
 
+bool equal_bytes(Bytes a, Bytes b) {
+  require_size("second operand", a.size(), b.size());
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 void move_sign_down(MutableBytes high, MutableBytes low) {
   check_sign_planes(high, low);
   std::uint8_t* const __restrict top = high.data();

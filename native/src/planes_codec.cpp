@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "corrupt.hpp"
@@ -69,7 +70,9 @@ std::uint64_t sample_bits(const std::uint8_t* sample, std::size_t count, std::si
   for (std::size_t k = 0; k < width; ++k) {
     std::array<std::uint32_t, 256> counts{};
     for (std::size_t i = 0; i < count; ++i) ++counts[planes[k][i]];
-    bits += entropy_bits(counts);
+    // An entropy of few values is too low by (symbols - 1) / 2 nats (Miller and Madow), but never above 8 bits a byte.
+    const auto distinct = static_cast<std::uint64_t>(256 - std::count(counts.begin(), counts.end(), 0U));
+    bits += std::min<std::uint64_t>(entropy_bits(counts) + (distinct - 1) * 72 / 100, 8 * count);
   }
   return bits;
 }
@@ -104,6 +107,29 @@ Choice choose_transform(std::span<const std::uint8_t> target, std::size_t width)
   return choice;
 }
 
+// Whether one byte of each element looks like noise, by a few of them: nearly all 256 values are there.
+bool looks_like_noise(const std::uint8_t* from, std::size_t count, std::size_t width) {
+  if (count < (std::size_t{32} << 10)) return false;
+  std::array<bool, 256> seen{};
+  std::size_t distinct = 0;
+  for (std::size_t i = 0; i < 2048; ++i) {
+    const std::uint8_t byte = from[i * (count / 2048) * width];
+    distinct += !seen[byte];
+    seen[byte] = true;
+  }
+  return distinct > 240;
+}
+
+// Planes `begin` to `end` lie in the output and would be written over: they move to memory of their own.
+void move_planes(std::span<std::uint8_t> memory, std::array<const std::uint8_t*, kPlanesMaxWidth>& planes,
+                 std::size_t begin, std::size_t end, std::size_t count) {
+  for (std::size_t k = begin; k < end; ++k) {
+    std::uint8_t* to = memory.data() + k * (count + 64);
+    std::memcpy(to, planes[k], count);
+    planes[k] = to;
+  }
+}
+
 void check(std::span<const std::uint8_t> target, std::size_t width) {
   if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
     throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
@@ -128,32 +154,44 @@ PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width) 
 }
 
 std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t width, PlanesEffort effort,
-                          std::span<std::uint8_t> out) {
+                          const PlanesPlan& plan, std::span<std::uint8_t> out) {
   check(target, width);
   if (out.size() < planes_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of planes", std::to_string(planes_bound(target.size(), width)) + " bytes",
                 std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
   }
   const std::size_t count = target.size() / width;
-  const Transform transform = choose_transform(target, width).transform;
+  const Transform transform = plan.subtracts && has_differences(width) ? Transform::kDifferences
+                              : plan.moves_sign && width > 1            ? Transform::kSignMoved
+                                                                        : Transform::kPlain;
   const std::uint8_t* from = target.data();
   if (transform == Transform::kDifferences) {
     const auto words = scratch<std::uint8_t>(ScratchSlot::kWords, count * width);
     subtract(from, count, width, words.data());
     from = words.data();
   }
+  // The lower planes of floats are noise: they are split to where they will lie if they are kept raw.
+  std::size_t at = kHeadNbytes + width * kStreamHeadNbytes, in_place = 0;
   std::array<const std::uint8_t*, kPlanesMaxWidth> planes{from};
+  const auto memory = scratch<std::uint8_t>(ScratchSlot::kPlanes, width > 1 ? width * (count + 64) : 0);
   if (width > 1) {
-    const auto memory = scratch<std::uint8_t>(ScratchSlot::kPlanes, width * (count + 64));
     std::array<std::uint8_t*, kPlanesMaxWidth> split{};
-    for (std::size_t k = 0; k < width; ++k) planes[k] = split[k] = memory.data() + k * (count + 64);
+    for (std::size_t k = 0; k < width; ++k) split[k] = memory.data() + k * (count + 64);
+    while (effort != PlanesEffort::kSmall && transform != Transform::kDifferences && in_place + 1 < width &&
+           looks_like_noise(from + in_place, count, width)) {
+      split[in_place] = out.data() + at + in_place * count;
+      ++in_place;
+    }
     split_elements(from, count, width, transform == Transform::kSignMoved, split.data());
+    std::copy(split.begin(), split.end(), planes.begin());
   }
   out[0] = static_cast<std::uint8_t>(transform);
   put32(out.data() + 1, target.size());
-  std::size_t at = kHeadNbytes + width * kStreamHeadNbytes;
   for (std::size_t k = 0; k < width; ++k) {
+    if (k < in_place && !is_noise({planes[k], count})) move_planes(memory, planes, k, std::exchange(in_place, k), count);
     const CodedStream coded = encode_stream({planes[k], count}, effort, out.subspan(at));
+    if (k < in_place && coded.mode != StreamMode::kRaw)
+      move_planes(memory, planes, k + 1, std::exchange(in_place, k + 1), count);
     std::uint8_t* head = out.data() + kHeadNbytes + k * kStreamHeadNbytes;
     head[0] = static_cast<std::uint8_t>(coded.mode);
     put32(head + 1, coded.nbytes);

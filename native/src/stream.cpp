@@ -20,6 +20,8 @@ constexpr std::size_t kSpeedShare = 64;
 // Below a saving of one part in so many, a plane stays raw: decoding noise for it would cost more than it saves.
 constexpr std::size_t kWorthShare = 200;
 constexpr std::size_t kFewBytes = 32;
+// kFast takes the slow coder only where it saves more than one part in so many.
+constexpr std::size_t kFastWorthShare = 10;
 // A plane of more bits a byte than this (in hundredths) is not worth a histogram of all of it.
 constexpr unsigned kNoiseBits100 = 794;
 
@@ -107,11 +109,18 @@ CodedStream encode_stream(std::span<const std::uint8_t> plane, PlanesEffort effo
     return trimmed < plane.size() - plane.size() / kWorthShare ? trim(plane, out) : keep_raw(plane, out);
   }
   std::array<std::uint32_t, 256> counts{};
-  count_sample(plane, counts);
+  // A coarser look where the coder takes a closer one by itself; 16 Ki values at least.
+  count_sample(plane, counts, effort != PlanesEffort::kSmall && plane.size() >= (std::size_t{256} << 10) ? 1024 : 256);
   const Estimates sizes = estimate(counts, plane.size());
   StreamMode mode = StreamMode::kCascade;
   std::size_t best = sizes.cascade;
-  if (effort != PlanesEffort::kFast) {
+  // Bytes of many symbols, as those of FP8, get too long in short codes: then fast means less fast, not raw.
+  const std::size_t saved = plane.size() - std::min(plane.size(), sizes.cascade);
+  const std::size_t possible = plane.size() - std::min(plane.size(), sizes.wide);
+  if (effort == PlanesEffort::kFast && possible > plane.size() / kFastWorthShare && saved < possible / 2) {
+    mode = StreamMode::kWideRans;
+    best = sizes.wide;
+  } else if (effort != PlanesEffort::kFast) {
     const bool is_wide = sizes.wide < sizes.small &&
                          (effort == PlanesEffort::kSmall || sizes.small - sizes.wide > sizes.small / kSpeedShare);
     mode = is_wide ? StreamMode::kWideRans : StreamMode::kSmallRans;

@@ -45,8 +45,10 @@ std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width) {
 }
 
 std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                             std::size_t width, std::span<std::uint8_t> out) {
-  const UlpModel model = plan_ulp_delta(target, prediction, width).model;
+                             std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out) {
+  ulp_check(target, prediction, width);
+  const UlpModel& model = plan.model;
+  ulp_check_model(model, width, kWideRansMaxContexts, 0);
   if (out.size() < ulp_delta_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of ULP differences",
                 std::to_string(ulp_delta_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",

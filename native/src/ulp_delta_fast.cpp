@@ -45,9 +45,10 @@ void fill_tables(UlpFastTables& tables, std::size_t contexts) {
 }  // namespace
 
 std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                                  std::size_t width, std::span<std::uint8_t> out) {
-  const UlpPlan plan = plan_ulp_delta(target, prediction, width);
-  const UlpModel model = plan.fast_model;
+                                  std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out) {
+  ulp_check(target, prediction, width);
+  const UlpModel& model = plan.fast_model;
+  ulp_check_model(model, width, kUlpFastContexts, plan.fast_low);
   const std::size_t low = plan.fast_low;
   if (out.size() < ulp_delta_bound(target.size(), width)) {
     throw Error(ErrorKind::kShapeMismatch, "output of fast ULP differences",

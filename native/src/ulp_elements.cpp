@@ -135,6 +135,12 @@ UlpModel ulp_read_model(std::string_view thing, const std::uint8_t* from, std::s
   return model;
 }
 
+void ulp_check_model(const UlpModel& model, std::size_t width, std::size_t max_contexts, std::size_t low) {
+  if (model.contexts >= 1 && model.contexts <= max_contexts && model.shift < 8 * width && low < width) return;
+  throw Error(ErrorKind::kUsage, "a plan of ULP differences", "one that was made for elements of this width",
+              std::to_string(width) + " bytes", "Plan the same chunk that is coded.");
+}
+
 void ulp_check(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width) {
   if (!is_width(width) || target.size() > kPlanesMaxNbytes) {
     throw Error(ErrorKind::kUsage, "a chunk to code against a prediction", std::string(no_width()) + ", at most 4 MiB",

@@ -59,6 +59,8 @@ void ulp_write_model(const UlpModel& model, std::uint8_t* to);
 /// @throws Error (kCorruptPack)
 UlpModel ulp_read_model(std::string_view thing, const std::uint8_t* from, std::size_t width, std::size_t max_contexts);
 
+/// @throws Error (kUsage) where a plan was made for other elements.
+void ulp_check_model(const UlpModel& model, std::size_t width, std::size_t max_contexts, std::size_t low);
 /// @throws Error (kUsage, kShapeMismatch)
 void ulp_check(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width);
 /// @throws Error (kCorruptPack, kShapeMismatch)

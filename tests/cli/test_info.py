@@ -13,6 +13,8 @@ def test_with_a_store(run, store_path: Path) -> None:
     assert document["store_id"]
     assert document["mode"] == "balanced"
     assert "mode balanced" in run("info").stdout
+    assert document["simd"] in document["simd_available"]
+    assert f"vector instructions {document['simd']}" in run("info").stdout
 
 
 def test_without_a_store(run, no_store: Path) -> None:

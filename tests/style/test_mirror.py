@@ -23,7 +23,6 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "testing/format_suite.py": "tests/conformance/test_formats.py",
     "testing/weights.py": "tests/conformance/test_codecs.py",
     "cli/add_report.py": "tests/cli/test_add.py",
-    "codecs/plane_entropy.py": "tests/unit/store/test_base_search.py",
     "lineage/match.py": "tests/unit/lineage/test_index.py",
     "schema/blob_record.py": "tests/unit/schema/test_records.py",
     "schema/chunk_record.py": "tests/unit/schema/test_records.py",

@@ -37,6 +37,9 @@ void xor_bytes(Bytes a, Bytes b, MutableBytes out);
 /// Number of bits in which a and b differ; sizes must be equal (else kShapeMismatch).
 std::uint64_t xor_popcount(Bytes a, Bytes b);
 
+/// Whether a and b hold the same bytes; sizes must be equal (else kShapeMismatch).
+bool equal_bytes(Bytes a, Bytes b);
+
 /// Exchanges, in place, the top bit of each `high` byte (a float's sign) with the top bit of the `low` byte
 /// (the exponent's lowest bit in BF16 and F32), and rotates `high` so that it holds the eight exponent bits:
 /// high' = high << 1 | low >> 7,  low' = (high & 0x80) | (low & 0x7f).

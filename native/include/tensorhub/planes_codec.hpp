@@ -21,9 +21,9 @@ enum class PlanesEffort : unsigned char { kFast, kBalanced, kSmall };
 
 /// What a look at 2,048 values promises.
 struct PlanesPlan {
-  std::size_t nbytes;   ///< predicted size
-  bool moves_sign;      ///< whether the exponent fills a plane once the sign is out of it: BF16, F32
-  bool subtracts;       ///< whether neighbours are subtracted
+  std::size_t nbytes = 0;   ///< predicted size
+  bool moves_sign = false;  ///< whether the exponent fills a plane once the sign is out of it: BF16, F32
+  bool subtracts = false;   ///< whether neighbours are subtracted
 };
 
 /// Look at a sample of a chunk.
@@ -36,11 +36,12 @@ std::size_t planes_bound(std::size_t nbytes, std::size_t width);
 /// Code a chunk.
 /// @param target borrowed, at most 4 MiB; its length need not be a multiple of `width`
 /// @param width  bytes of an element, 1 to 16
+/// @param plan   what plan_planes made of the same bytes; another plan costs size and nothing else
 /// @param out    at least planes_bound() bytes; must not overlap
 /// @return bytes written; may be more than target.size()
 /// @throws Error (kUsage, kShapeMismatch)
 std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t width, PlanesEffort effort,
-                          std::span<std::uint8_t> out);
+                          const PlanesPlan& plan, std::span<std::uint8_t> out);
 
 /// Decode a chunk into all of `out`.
 /// @param coded may be hostile; must not overlap `out`

@@ -42,13 +42,14 @@ UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width);
 
 /// Code a chunk against a prediction.
+/// @param plan what plan_ulp_delta made of the same bytes; another plan costs size and nothing else
 /// @param out at least ulp_delta_bound() bytes; must not overlap
 /// @return bytes written; may be more than target.size()
 /// @throws Error (kUsage, kShapeMismatch)
 std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                             std::size_t width, std::span<std::uint8_t> out);
+                             std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out);
 std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
-                                  std::size_t width, std::span<std::uint8_t> out);
+                                  std::size_t width, const UlpPlan& plan, std::span<std::uint8_t> out);
 
 /// Decode a chunk into all of `out`.
 /// @param coded may be hostile; must not overlap `out`

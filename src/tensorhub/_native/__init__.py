@@ -5,6 +5,8 @@ Invariants: every function here takes buffers, releases the GIL for the work, an
 """
 
 from tensorhub._native._core import (
+    PlanesPlan,
+    UlpPlan,
     byte_statistics,
     decode_joint,
     decode_planes,
@@ -14,6 +16,7 @@ from tensorhub._native._core import (
     encode_planes,
     encode_ulp_delta,
     encode_ulp_delta_fast,
+    equal_bytes,
     error_class_names,
     merge_nonzero,
     merge_planes,
@@ -37,6 +40,8 @@ from tensorhub._native._core import (
 )
 
 __all__ = [
+    "PlanesPlan",
+    "UlpPlan",
     "byte_statistics",
     "decode_joint",
     "decode_planes",
@@ -46,6 +51,7 @@ __all__ = [
     "encode_planes",
     "encode_ulp_delta",
     "encode_ulp_delta_fast",
+    "equal_bytes",
     "error_class_names",
     "merge_nonzero",
     "merge_planes",

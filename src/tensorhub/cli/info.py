@@ -1,4 +1,4 @@
-"""The command ``info``: which version this is and where its store lies.
+"""The command ``info``: which version this is, how it computes, and where its store lies.
 
 Duty: that, without opening more than the store's settings. Not its duty: what is in the store (``stats``).
 """
@@ -10,6 +10,7 @@ import platform
 import typer
 
 import tensorhub as th
+from tensorhub._native import simd_level, simd_levels
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, write_json
 from tensorhub.errors import StoreNotFoundError
@@ -26,7 +27,7 @@ def info(
     is_json: JsonOption = False,
     is_quiet: QuietOption = False,
 ) -> None:
-    """Show the version, and where the store lies."""
+    """Show the version, the vector instructions in use, and where the store lies."""
     options = parse_common(context, store, is_json, is_quiet)
     store_id: str | None = None
     mode: str | None = None
@@ -40,6 +41,8 @@ def info(
             {
                 "version": th.__version__,
                 "python": platform.python_version(),
+                "simd": simd_level(),
+                "simd_available": simd_levels(),
                 "store": str(options.store_path),
                 "is_created": store_id is not None,
                 "store_id": store_id,
@@ -48,6 +51,7 @@ def info(
         )
         return
     print_line(("tensorhub ", "bold"), f"{th.__version__}, Python {platform.python_version()}")
+    print_line(f"  vector instructions {simd_level()}, of {', '.join(simd_levels())}")
     print_line(
         f"  store {options.store_path}"
         + (f", mode {mode}" if store_id else " (none yet: tensorhub add or init makes it)")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tensorhub._native import PlanesPlan, UlpPlan
 from tensorhub.codecs.mode import Mode
 
 Buffer = bytes | bytearray | memoryview
@@ -32,12 +33,17 @@ class CodecContext:
         The blob's shared model block, or None.
     mode
         How hard an encoder tries; decoders do not look at it.
+    planes_plan, delta_plan
+        What the planner learned of the target, and of target and prediction, so that an encoder need not look
+        again; may be None, and decoders do not look at them.
     """
 
     element_width: int
     prediction: Buffer | None = None
     model: Buffer | None = None
     mode: Mode = Mode.BALANCED
+    planes_plan: PlanesPlan | None = None
+    delta_plan: UlpPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ class JointCodec(ResidualCodec):
         if width == 4:
             kind = _F32
         else:
-            _, moves_sign, _ = plan_planes(target, width)
-            kind = _BF16 if moves_sign else _F16
+            plan = context.planes_plan or plan_planes(target, width)
+            kind = _BF16 if plan.moves_sign else _F16
         data = encode_joint(target, kind)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 

@@ -30,7 +30,8 @@ class PlanesCodec(ResidualCodec):
     def encode(self, target: Buffer, context: CodecContext) -> CodedChunk | None:  # noqa: D102 - inherited
         if context.element_width > MAX_WIDTH:
             return None
-        data = encode_planes(target, context.element_width, self._effort[context.mode])
+        effort = self._effort[context.mode]
+        data = encode_planes(target, context.element_width, effort, context.planes_plan)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 
     def decode(  # noqa: D102 - docstring inherited

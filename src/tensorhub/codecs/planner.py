@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tensorhub._native import plan_planes, plan_ulp_delta
+from tensorhub._native import PlanesPlan, UlpPlan, plan_planes, plan_ulp_delta
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
 from tensorhub.codecs.byte_statistics import sample_pieces
 from tensorhub.codecs.damage import check_prediction_size
@@ -50,6 +50,8 @@ _CLOSE_CALL = 1.10
 _WORTH_SLOW_DELTA = 0.85
 # The sample on which zstd shows whether bytes repeat: long enough pieces to see lines of text and rows of ids.
 _SAMPLE_PIECES, _SAMPLE_PIECE_NBYTES = 4, 4096
+# Without repeats zstd is Huffman coding, some percent off the prediction: it must be clearly better to be asked.
+_REPEATS_SHARE = 0.9
 # Weights never repeat: their planes come to between these shares of the raw bytes, and zstd is not asked.
 _WEIGHT_SHARES = (0.5, 0.97)
 
@@ -82,7 +84,12 @@ def encode_chunk(target: Buffer, context: CodecContext, mode: Mode = Mode.BALANC
     Looks at samples of some 10,000 values first. Safe to call from many threads; the work is done without the GIL.
     """
     view = memoryview(target)
-    used = replace(context, mode=mode)
+    used = replace(
+        context,
+        mode=mode,
+        planes_plan=_plan_planes(view, context.element_width),
+        delta_plan=None if context.prediction is None else _plan_delta(view, context),
+    )
     best: CodedChunk | None = None
     for codec in _contenders(view, used):
         coded = codec.encode(view, used)
@@ -182,32 +189,34 @@ def estimate_nbytes(target: Buffer, context: CodecContext) -> int:
     """
     view = memoryview(target)
     if context.prediction is None:
-        return min(len(view), _standalone_nbytes(view, context.element_width))
-    smallest, _ = _delta_nbytes(view, context)
-    return min(len(view), smallest)
+        return min(len(view), _plan_planes(view, context.element_width).nbytes)
+    plan = _plan_delta(view, context)
+    return len(view) if plan is None else min(len(view), plan.nbytes)
 
 
-def _standalone_nbytes(target: memoryview, width: int) -> int:
-    return plan_planes(target, width if width <= MAX_WIDTH else 1)[0]
+def _plan_planes(target: memoryview, width: int) -> PlanesPlan:
+    return plan_planes(target, width if width <= MAX_WIDTH else 1)
 
 
-def _delta_nbytes(target: memoryview, context: CodecContext) -> tuple[int, int]:
-    """Predict the sizes by ``ulp_delta`` and by ``ulp_delta_fast``."""
+def _plan_delta(target: memoryview, context: CodecContext) -> UlpPlan | None:
+    """Look at a sample of target and prediction; None where the width has no differences."""
     prediction = b"" if context.prediction is None else context.prediction
     check_prediction_size("the planner", len(prediction), len(target))
     if context.element_width not in WIDTHS:
-        return len(target), len(target)
+        return None
     return plan_ulp_delta(target, prediction, context.element_width)
 
 
 def _contenders(target: memoryview, context: CodecContext) -> list[ResidualCodec]:
     """Give the codecs that are worth a full encode."""
-    if context.prediction is None:
-        return _standalone(target, context, _standalone_nbytes(target, context.element_width))
-    small, fast = _delta_nbytes(target, context)
-    alone = _standalone_nbytes(target, context.element_width)
+    alone = len(target) if context.planes_plan is None else context.planes_plan.nbytes
+    if context.delta_plan is None:
+        return _standalone(target, context, alone)
+    small, fast = context.delta_plan.nbytes, context.delta_plan.fast_nbytes
     if context.mode is Mode.MAX:
-        deltas: list[ResidualCodec] = [ULP_DELTA, ULP_DELTA_FAST] if fast < small * _CLOSE_CALL else [ULP_DELTA]
+        deltas: list[ResidualCodec] = (
+            [ULP_DELTA, ULP_DELTA_FAST] if fast < small * _CLOSE_CALL else [ULP_DELTA]
+        )
         delta = small
     elif context.mode is Mode.BALANCED and small < _WORTH_SLOW_DELTA * fast:
         deltas, delta = [ULP_DELTA], small
@@ -243,4 +252,4 @@ def _repeats(target: memoryview, width: int, predicted: int) -> bool:
     if not len(sample):
         return False
     coded = len(compress_frame(sample, ZstdSettings.GENERIC_FAST))
-    return coded * len(target) < _CLOSE_CALL * predicted * len(sample)
+    return coded * len(target) < _REPEATS_SHARE * predicted * len(sample)

@@ -26,7 +26,7 @@ class UlpDeltaCodec(ResidualCodec):
         prediction = require_prediction(self.name, context, len(target))
         if context.element_width not in WIDTHS:
             return None
-        data = encode_ulp_delta(target, prediction, context.element_width)
+        data = encode_ulp_delta(target, prediction, context.element_width, context.delta_plan)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 
     def decode(  # noqa: D102 - docstring inherited

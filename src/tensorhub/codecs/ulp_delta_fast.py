@@ -25,7 +25,7 @@ class UlpDeltaFastCodec(ResidualCodec):
         prediction = require_prediction(self.name, context, len(target))
         if context.element_width not in WIDTHS:
             return None
-        data = encode_ulp_delta_fast(target, prediction, context.element_width)
+        data = encode_ulp_delta_fast(target, prediction, context.element_width, context.delta_plan)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 
     def decode(  # noqa: D102 - docstring inherited

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
 from tensorhub.codecs.damage import check_no_parameters, check_version
+from tensorhub.codecs.mode import Mode
 from tensorhub.codecs.zstd_frames import ZstdSettings, compress_frame, decompress_frame
 
 
@@ -21,6 +22,8 @@ class ZstdCodec(ResidualCodec):
         # Plain bytes deserve the better level. Wide elements come out of here only when they repeat (ids,
         # masks, padding), and level 1 finds that; on weights level 3 is both slower and larger.
         settings = ZstdSettings.GENERIC if context.element_width == 1 else ZstdSettings.GENERIC_FAST
+        if context.mode is Mode.MAX:
+            settings = ZstdSettings.GENERIC_SMALL
         data = compress_frame(target, settings)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 

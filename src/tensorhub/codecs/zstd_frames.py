@@ -27,7 +27,8 @@ _RAW_BLOCK, _RLE_BLOCK, _COMPRESSED_BLOCK = 0, 1, 2
 class ZstdSettings(Enum):
     """Compression settings by what the bytes are like.
 
-    ``GENERIC`` is level 3, for text and plain bytes; ``GENERIC_FAST`` level 1, for bytes of wide elements.
+    ``GENERIC`` is level 3, for text and plain bytes; ``GENERIC_FAST`` level 1, for bytes of wide elements;
+    ``GENERIC_SMALL`` level 19, for archives.
 
     ``LITERALS`` is for planes of floats, which have a skewed histogram and nothing that repeats: strategy
     *fast* with the longest minimal match and the smallest hash table finds almost no matches, so that blocks
@@ -38,6 +39,7 @@ class ZstdSettings(Enum):
 
     GENERIC = zstandard.ZstdCompressionParameters.from_level(3)
     GENERIC_FAST = zstandard.ZstdCompressionParameters.from_level(1)
+    GENERIC_SMALL = zstandard.ZstdCompressionParameters.from_level(19)
     LITERALS = zstandard.ZstdCompressionParameters(
         window_log=17, hash_log=6, min_match=7, target_length=0, strategy=zstandard.STRATEGY_FAST
     )

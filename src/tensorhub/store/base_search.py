@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tensorhub._native import xor_popcount
-from tensorhub.codecs.plane_entropy import plane_entropy_nbytes
+from tensorhub.codecs.base import CodecContext
+from tensorhub.codecs.planner import estimate_nbytes
 from tensorhub.errors import IntegrityError
 from tensorhub.lineage.choice import (
     SMALL_CANDIDATES,
@@ -124,14 +125,14 @@ class BaseSearch:
         width = segment.tensor.dtype.element_width
         pieces = plan_trial_pieces(segment.nbytes, width)
         target = _join([read(offset, nbytes) for offset, nbytes in pieces])
-        standalone = min(len(target), plane_entropy_nbytes(target, width, None))
+        standalone = estimate_nbytes(target, CodecContext(width))
         scale = segment.nbytes / len(target)
         candidates = self._sketched(sketch) if sketch else self._same_shape(segment, read)
         trials: list[Trial] = []
         for key, candidate in candidates:
             prediction = self._predicted(candidate, pieces, len(target)) if candidate != digest else None
             if prediction is not None:
-                coded = plane_entropy_nbytes(target, width, prediction)
+                coded = estimate_nbytes(target, CodecContext(width, prediction))
                 trials.append(Trial(key, coded, candidate in self._hinted))
         chosen = choose_base(standalone, trials)
         standalone_nbytes = int(standalone * scale)

@@ -1,7 +1,8 @@
 """The first pass over a segment: digest, checksums and sketch while its bytes go by.
 
 Duty: read once, learn everything that dedup and base search need. Not its duty: the pipeline (``ingest``).
-Invariants: memory is one chunk a thread, or the segment itself where it is small enough to be kept.
+Invariants: memory is one chunk a thread, and what ``KeptBytes`` lends: all of a small segment, of a large one as many
+chunks as its budget allows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tensorhub.schema.records import (
 )
 from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.hashing import Hasher, checksum
+from tensorhub.store.kept_bytes import KeptBytes
 
 # Segments up to this size stay in memory between digest and coding: one read instead of two.
 KEEP_NBYTES = 4 << 20
@@ -35,8 +37,18 @@ class Digested:
     digest: Digest
     checksums: list[int]
     sketch: Sketch | None
-    kept: bytearray | None
+    kept: list[memoryview | None]  # by chunk
     stage_s: dict[str, float]
+
+    def whole(self) -> memoryview | None:
+        """Give all bytes of a segment of one chunk, where they were kept."""
+        return self.kept[0] if len(self.kept) == 1 else None
+
+    def release(self, keeper: KeptBytes) -> None:
+        """Give back all bytes that are still kept."""
+        for index, chunk in enumerate(self.kept):
+            self.kept[index] = None
+            keeper.give(chunk)
 
 
 class Scratch(threading.local):
@@ -57,16 +69,23 @@ def lap(times: dict[str, float], stage: str, since: float) -> float:
     return now
 
 
-def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, chunk_nbytes: int) -> Digested:
+def digest_segment(
+    hasher: Hasher,
+    source: ByteSource,
+    segment: ParsedSegment,
+    chunk_nbytes: int,
+    keeper: KeptBytes,
+) -> Digested:
     """Read a segment once: digest, checksum of each chunk, and sketch where it has one.
 
     Returns
     -------
     Digested
-        With the bytes themselves where they are few enough to be kept.
+        With the bytes themselves where they are few enough to be kept; release them when they are not needed.
     """
     times = dict.fromkeys(STAGES, 0.0)
-    kept = bytearray(segment.nbytes) if segment.nbytes <= KEEP_NBYTES else None
+    kept: list[memoryview | None] = []
+    is_small = segment.nbytes <= KEEP_NBYTES
     builder = None
     if segment.tensor is not None and segment.nbytes >= MIN_SKETCHED_NBYTES:
         width, nrows, row_nelems = sketch_geometry(segment.tensor)
@@ -77,8 +96,9 @@ def digest_segment(hasher: Hasher, source: ByteSource, segment: ParsedSegment, c
     at = time.perf_counter()
     for offset in range(0, segment.nbytes, chunk_nbytes):
         nbytes = min(chunk_nbytes, segment.nbytes - offset)
-        view = memoryview(kept if kept is not None else scratch.raw)
-        chunk = view[offset : offset + nbytes] if kept is not None else view[:nbytes]
+        lent = keeper.take(nbytes, must=is_small)
+        kept.append(lent)
+        chunk = memoryview(scratch.raw)[:nbytes] if lent is None else lent
         source.read_into(segment.start + offset, chunk)
         at = lap(times, "read", at)
         state.update(chunk)
@@ -100,6 +120,7 @@ def is_near_copy(first: Digested, second: Digested, element_width: int) -> bool:
     if a is not None and b is not None:
         is_same_shape = (a.element_width, a.row_nelems, a.nrows) == (b.element_width, b.row_nelems, b.nrows)
         return is_same_shape and xor_popcount(a.values, b.values) < NEAR_COPY_SHARE * 8 * len(a.values)
-    if a is None and b is None and first.kept is not None and second.kept is not None and element_width > 1:
-        return xor_popcount(first.kept, second.kept) < NEAR_COPY_SHARE * 8 * len(first.kept)
+    one, other = first.whole(), second.whole()
+    if a is None and b is None and one is not None and other is not None and element_width > 1:
+        return xor_popcount(one, other) < NEAR_COPY_SHARE * 8 * len(one)
     return False

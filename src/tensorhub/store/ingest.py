@@ -47,6 +47,7 @@ from tensorhub.store.digesting import (
     scratch,
 )
 from tensorhub.store.hashing import checksum
+from tensorhub.store.kept_bytes import KeptBytes
 from tensorhub.store.layout import Layout, Settings
 from tensorhub.store.leases import Lease
 from tensorhub.store.pack import TARGET_NBYTES, PackWriter
@@ -141,6 +142,7 @@ class Ingest:
         self._max_coding = (
             4 * workers
         )  # chunks in flight: two a worker keep both busy, two more hide the writing
+        self._keeper = KeptBytes()
         self._digesting: deque[_Job] = deque()
         self._digesting_nbytes = 0
         self._coding: deque[tuple[_Job, Future[tuple[Coded, SourceRange | None]]]] = deque()
@@ -183,7 +185,9 @@ class Ingest:
                 deliver(self._hasher.digest(b""))
                 return
             job = _Job(source, segment, deliver)
-            job.future = self._pool.submit(digest_segment, self._hasher, source, segment, job.chunk_nbytes)
+            job.future = self._pool.submit(
+                digest_segment, self._hasher, source, segment, job.chunk_nbytes, self._keeper
+            )
             self._digesting.append(job)
             self._digesting_nbytes += job.window_nbytes
             while self._digesting_nbytes > WINDOW_NBYTES or len(self._digesting) > WINDOW_JOBS:
@@ -249,11 +253,13 @@ class Ingest:
         self._add_times(digested.stage_s)
         twin = self._in_flight.get(digested.digest)
         if twin is not None:
+            digested.release(self._keeper)
             twin.waiting.append(job.deliver)
             self._progress.advance(job.segment.nbytes)
             return
         is_held, job.generation = self._catalog.holding(digested.digest)
         if digested.digest in self._pending or is_held:
+            digested.release(self._keeper)
             self._progress.advance(job.segment.nbytes)
             job.deliver(digested.digest)
             return
@@ -296,6 +302,9 @@ class Ingest:
         prediction, source = self._predict(choice, offset, nbytes)
         predict_s = time.perf_counter() - started
         coded = code_chunk(raw, job.element_width, prediction, self._mode, job.source.name)
+        if len(digested.kept) > 1:  # a segment of one chunk may still be compared with others
+            self._keeper.give(digested.kept[index])
+            digested.kept[index] = None
         coded.stage_s["read"] += read_s
         coded.stage_s["code"] += predict_s
         return coded, source if coded.is_delta else None
@@ -376,6 +385,7 @@ class Ingest:
         del self._in_flight[digested.digest]
         for deliver in (job.deliver, *job.waiting):
             deliver(digested.digest)
+        digested.release(self._keeper)
         job.digested = None
 
     def _resolved(self, record: BlobRecord) -> BlobRecord:
@@ -408,8 +418,10 @@ def _base_buffer(nbytes: int) -> bytearray:
 
 def _read_piece(job: _Job, offset: int, nbytes: int) -> memoryview:
     """Give some bytes of a segment, for a trial."""
-    if job.digested is not None and job.digested.kept is not None:
-        return memoryview(job.digested.kept)[offset : offset + nbytes]
+    index, start = divmod(offset, job.chunk_nbytes)
+    kept = job.digested.kept[index] if job.digested is not None else None
+    if kept is not None and start + nbytes <= len(kept):
+        return kept[start : start + nbytes]
     piece = bytearray(nbytes)
     job.source.read_into(job.segment.start + offset, piece)
     return memoryview(piece)
@@ -417,8 +429,9 @@ def _read_piece(job: _Job, offset: int, nbytes: int) -> memoryview:
 
 def _read_chunk(job: _Job, digested: Digested, index: int, offset: int, nbytes: int) -> memoryview:
     """Give a chunk's raw bytes; checked to be those that were digested."""
-    if digested.kept is not None:
-        return memoryview(digested.kept)[offset : offset + nbytes]
+    kept = digested.kept[index]
+    if kept is not None:
+        return kept
     raw = memoryview(scratch.raw)[:nbytes]
     job.source.read_into(job.segment.start + offset, raw)
     if checksum(raw) != digested.checksums[index]:

@@ -26,6 +26,7 @@ from tensorhub.schema.tensor import ParsedSegment
 from tensorhub.store.add import file_entry
 from tensorhub.store.base_search import BaseSearch
 from tensorhub.store.digesting import Digested, digest_segment
+from tensorhub.store.kept_bytes import KeptBytes
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.reader import BlobReader
 from tensorhub.store.snapshots import as_repository
@@ -86,6 +87,7 @@ class Predictor:
         self._seen: dict[Digest, str] = {}  # by digest: the repository that would bring it
         self._reader = _SourceReader(store.reader)
         self._search = BaseSearch(store.catalog, self._reader)
+        self._keeper = KeptBytes(0)
 
     def folder(
         self, folder: Path, repository: str | RepositoryId, *, progress: Progress | None = None
@@ -142,13 +144,20 @@ class Predictor:
                 continue
             width = segment.tensor.dtype.element_width if segment.tensor else 1
             chunk_nbytes = CHUNK_NBYTES // width * width
-            job = pool.submit(digest_segment, self._store.settings.hasher, source, segment, chunk_nbytes)
+            job = pool.submit(
+                digest_segment, self._store.settings.hasher, source, segment, chunk_nbytes, self._keeper
+            )
             waiting.append((segment, job))
             if len(waiting) > _WINDOW:
-                done, job = waiting.popleft()
-                yield done, job.result()
+                yield self._done(*waiting.popleft())
         for done, job in waiting:
-            yield done, job.result()
+            yield self._done(done, job)
+
+    def _done(self, segment: ParsedSegment, job: Future[Digested]) -> tuple[ParsedSegment, Digested]:
+        """Wait for a digest; the bytes are read again where they are asked for."""
+        digested = job.result()
+        digested.release(self._keeper)
+        return segment, digested
 
     def _take(
         self,

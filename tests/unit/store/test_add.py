@@ -8,7 +8,7 @@ import pytest
 from tensorhub import Mode, Store, add_files, add_folder, stats
 from tensorhub.errors import InvalidNameError, NotFoundError, SourceChangedError, UsageError
 from tensorhub.schema.records import FileMode
-from tensorhub.store import digesting, ingest
+from tensorhub.store import digesting, ingest, kept_bytes
 
 from ...weights import assert_sound, noise, read_all, safetensors, tuned, weights, write_folder
 
@@ -117,6 +117,7 @@ def test_empty_folder(store: Store, tmp_path: Path) -> None:
 def test_source_that_changes(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is written to while it is added makes no commit."""
     monkeypatch.setattr(digesting, "KEEP_NBYTES", 0)
+    monkeypatch.setattr(kept_bytes, "BUDGET_NBYTES", 0)
     folder = write_folder(tmp_path / "f", {"x": noise(300_000, 1)})
     digest = ingest.digest_segment
 

@@ -14,32 +14,42 @@ from tensorhub.schema.tensor import ParsedSegment, TensorSpec
 from tensorhub.store import coding, digesting, ingest, reader
 from tensorhub.store.digesting import digest_segment
 from tensorhub.store.hashing import Hasher, checksum
+from tensorhub.store.kept_bytes import KeptBytes
 
 from ...weights import assert_sound, noise, put, read_all, safetensors, weights, whole
 
 BASE = weights((700, 1024), 1)
 
 
-@pytest.mark.parametrize("keep", [0, 1 << 30])
-def test_one_pass(monkeypatch: pytest.MonkeyPatch, keep: int) -> None:
+@pytest.mark.parametrize(("keep", "budget"), [(0, 0), (1 << 30, 0), (0, 4 << 20)])
+def test_one_pass(monkeypatch: pytest.MonkeyPatch, keep: int, budget: int) -> None:
     """Digest, checksums and sketch are those of the plain functions, kept in memory or not."""
     monkeypatch.setattr(digesting, "KEEP_NBYTES", keep)
     data = b"head" + BASE.tobytes()
     spec = TensorSpec("w", DType.BF16, BASE.shape)
-    found = digest_segment(Hasher(), MemorySource(data), ParsedSegment(4, BASE.nbytes, spec), 100_000)
+    segment = ParsedSegment(4, BASE.nbytes, spec)
+    found = digest_segment(Hasher(), MemorySource(data), segment, 100_000, KeptBytes(budget))
     assert found.digest == Hasher().digest(data[4:])
     assert found.checksums == [checksum(data[4:][at : at + 100_000]) for at in range(0, BASE.nbytes, 100_000)]
     assert found.sketch == sketch_of(data[4:], spec)
-    assert (found.kept is None) is (keep == 0)
-    assert found.kept is None or found.kept == data[4:]
+    assert len(found.kept) == len(found.checksums)
+    if keep or budget:
+        assert b"".join(chunk for chunk in found.kept if chunk is not None) == data[4:]
+    else:
+        assert not any(found.kept)
 
 
 def test_bytes_have_no_sketch() -> None:
     """What is no tensor, or is small, leaves no sketch."""
-    assert digest_segment(Hasher(), MemorySource(noise(90_000, 1)), whole(90_000), 1 << 20).sketch is None
+    assert (
+        digest_segment(Hasher(), MemorySource(noise(90_000, 1)), whole(90_000), 1 << 20, KeptBytes()).sketch
+        is None
+    )
     spec = TensorSpec("w", DType.BF16, (10, 10))
     assert (
-        digest_segment(Hasher(), MemorySource(noise(200, 1)), ParsedSegment(0, 200, spec), 1 << 20).sketch
+        digest_segment(
+            Hasher(), MemorySource(noise(200, 1)), ParsedSegment(0, 200, spec), 1 << 20, KeptBytes()
+        ).sketch
         is None
     )
 
