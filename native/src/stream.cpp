@@ -62,7 +62,7 @@ bool is_constant(std::span<const std::uint8_t> plane) {
 
 // The plane may lie in `out` already.
 CodedStream keep_raw(std::span<const std::uint8_t> plane, std::span<std::uint8_t> out) {
-  if (plane.data() != out.data()) std::memcpy(out.data(), plane.data(), plane.size());
+  if (plane.data() != out.data()) std::copy_n(plane.data(), plane.size(), out.data());
   return {StreamMode::kRaw, plane.size()};
 }
 

@@ -1,6 +1,7 @@
 // Trimmed blocks. Plain code: compilers make vectors of the two loops that matter.
 #include "tensorhub/trimmed.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -59,7 +60,7 @@ std::size_t trimmed_nbytes(std::span<const std::uint8_t> bytes) {
 std::size_t encode_trimmed(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> out) {
   const std::size_t blocks = bytes.size() / kBlock;
   std::uint8_t* flags = out.data();
-  std::memset(flags, 0, (blocks + 7) / 8);
+  std::fill_n(flags, (blocks + 7) / 8, std::uint8_t{0});
   std::uint8_t* masks = flags + (blocks + 7) / 8;
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::uint8_t used = used_bits(bytes.data() + b * kBlock);
@@ -85,7 +86,7 @@ std::size_t encode_trimmed(std::span<const std::uint8_t> bytes, std::span<std::u
     }
   }
   const std::size_t rest = bytes.size() % kBlock;
-  std::memcpy(payload, bytes.data() + blocks * kBlock, rest);
+  std::copy_n(bytes.data() + blocks * kBlock, rest, payload);
   return static_cast<std::size_t>(payload + rest - out.data());
 }
 
@@ -122,7 +123,7 @@ void TrimmedDecoder::next(std::uint8_t* out, std::size_t count) {
       spread_bit(bits, bit, out);
     }
   }
-  std::memcpy(out, payload_, count % kBlock);
+  std::copy_n(payload_, count % kBlock, out);
   payload_ += count % kBlock;
 }
 

@@ -136,7 +136,8 @@ UlpModel ulp_read_model(std::string_view thing, const std::uint8_t* from, std::s
 }
 
 void ulp_check_model(const UlpModel& model, std::size_t width, std::size_t max_contexts, std::size_t low) {
-  if (model.contexts >= 1 && model.contexts <= max_contexts && model.shift < 8 * width && low < width) return;
+  const bool is_top = width == 8 || model.top >> 8 * width == 0;
+  if (model.contexts >= 1 && model.contexts <= max_contexts && model.shift < 8 * width && low < width && is_top) return;
   throw Error(ErrorKind::kUsage, "a plan of ULP differences", "one that was made for elements of this width",
               std::to_string(width) + " bytes", "Plan the same chunk that is coded.");
 }
