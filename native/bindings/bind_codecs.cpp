@@ -62,7 +62,8 @@ PlanesEffort effort_of(unsigned effort) {
 }
 
 FloatKind kind_of(unsigned kind) {
-  if (kind > 2) throw Error(ErrorKind::kUsage, "kind of float", "0, 1 or 2", std::to_string(kind), "Choose one of them.");
+  if (kind > 2)
+    throw Error(ErrorKind::kUsage, "kind of float", "0, 1 or 2", std::to_string(kind), "Choose one of them.");
   return static_cast<FloatKind>(kind);
 }
 
@@ -104,8 +105,9 @@ void decode_alone(nb::handle coded, std::size_t width, nb::handle out) {
 }
 
 void bind_levels(nb::module_& module) {
-  module.def("simd_level", [] { return std::string(kSimdLevelNames[static_cast<std::size_t>(simd_level())]); },
-             "Name of the vector instructions in use.");
+  module.def(
+      "simd_level", [] { return std::string(kSimdLevelNames[static_cast<std::size_t>(simd_level())]); },
+      "Name of the vector instructions in use.");
   module.def(
       "simd_levels",
       [] {
@@ -149,9 +151,10 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, std::size_t width, unsigned effort, const PlanesPlan* plan) {
         const InputBuffer t(target);
         const PlanesEffort how = effort_of(effort);
-        return encoded(planes_bound(t.bytes().size(), std::max<std::size_t>(width, 1)), [&](std::span<std::uint8_t> out) {
-          return encode_planes(t.bytes(), width, how, plan ? *plan : plan_planes(t.bytes(), width), out);
-        });
+        return encoded(planes_bound(t.bytes().size(), std::max<std::size_t>(width, 1)),
+                       [&](std::span<std::uint8_t> out) {
+                         return encode_planes(t.bytes(), width, how, plan ? *plan : plan_planes(t.bytes(), width), out);
+                       });
       },
       nb::arg("target"), nb::arg("width"), nb::arg("effort"), nb::arg("plan").none() = nb::none(),
       "Code a chunk in planes.");
@@ -181,7 +184,8 @@ void bind_codecs(nb::module_& module) {
   module.def("decode_ulp_delta", &decode_against<decode_ulp_delta>, nb::arg("coded"), nb::arg("prediction"),
              nb::arg("width"), nb::arg("out"), "Inverse of encode_ulp_delta.");
   module.def("encode_ulp_delta_fast", &encode_against<encode_ulp_delta_fast>, nb::arg("target"), nb::arg("prediction"),
-             nb::arg("width"), nb::arg("plan").none() = nb::none(), "Code a chunk by its ULP differences, in 16 tokens.");
+             nb::arg("width"), nb::arg("plan").none() = nb::none(),
+             "Code a chunk by its ULP differences, in 16 tokens.");
   module.def("decode_ulp_delta_fast", &decode_against<decode_ulp_delta_fast>, nb::arg("coded"), nb::arg("prediction"),
              nb::arg("width"), nb::arg("out"), "Inverse of encode_ulp_delta_fast.");
 }

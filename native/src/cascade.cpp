@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kThing = "a cascade stream";
 // Widths 2, 1, 2, 2: on exponents of weights 2.69 bits a value; 2, 2, 2 gives 2.72, the entropy is 2.58.
-constexpr std::size_t kRanks = 10;     // symbols with a code: 3, 1, 3, 3
+constexpr std::size_t kRanks = 10;  // symbols with a code: 3, 1, 3, 3
 constexpr std::size_t kLevels = 4;
 constexpr std::array<std::size_t, kLevels> kFirstRank = {0, 3, 4, 7};
 constexpr std::array<std::size_t, kLevels> kCodeNbytes = {16, 8, 16, 16};  // of 64 codes
@@ -66,10 +66,10 @@ std::size_t encode_block(std::span<const std::uint8_t> symbols, std::uint8_t* ou
   for (std::size_t level = 0; level < kLevels; ++level) {
     std::uint8_t* escaped = levels.data() + level % 2 * room;
     const std::size_t steps = steps_of(count);
-    const std::size_t escapes =
-        !steps ? 0
-        : level == 1 ? encode1(ranked[kFirstRank[level]], from, at, escaped, steps, last_lanes(count))
-                     : encode2(ranked + kFirstRank[level], from, at, escaped, steps, last_lanes(count));
+    const std::size_t escapes = !steps ? 0
+                                : level == 1
+                                    ? encode1(ranked[kFirstRank[level]], from, at, escaped, steps, last_lanes(count))
+                                    : encode2(ranked + kFirstRank[level], from, at, escaped, steps, last_lanes(count));
     put32(out + 12 + 4 * level, escapes);
     at += steps * kCodeNbytes[level];
     from = escaped;
@@ -88,8 +88,9 @@ std::size_t cascade_bound(std::size_t nbytes) {
 
 std::size_t encode_cascade(std::span<const std::uint8_t> symbols, std::span<std::uint8_t> out) {
   if (out.size() < cascade_bound(symbols.size())) {
-    throw Error(ErrorKind::kShapeMismatch, "output of the cascade", std::to_string(cascade_bound(symbols.size())) + " bytes",
-                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
+    throw Error(ErrorKind::kShapeMismatch, "output of the cascade",
+                std::to_string(cascade_bound(symbols.size())) + " bytes", std::to_string(out.size()) + " bytes",
+                "This is a bug; please report it.");
   }
   const std::size_t blocks = (symbols.size() + kCascadeBlockValues - 1) / kCascadeBlockValues;
   std::uint8_t* at = out.data() + 4 * blocks;
@@ -136,7 +137,8 @@ void CascadeDecoder::open_block() {
     codes[level] = from;
     from += nbytes;
   }
-  if (static_cast<std::size_t>(end_ - from) < counts[kLevels]) throw corrupt(kThing, "escapes inside the stream", done_);
+  if (static_cast<std::size_t>(end_ - from) < counts[kLevels])
+    throw corrupt(kThing, "escapes inside the stream", done_);
   // From the rarest level up; each has room for all that a wrong code could ask for.
   const std::size_t room = kCascadeBlockValues + 2 * kSlack;
   static_assert(kCascadeWorkNbytes == 2 * (kCascadeBlockValues + 2 * kSlack));
@@ -158,7 +160,8 @@ void CascadeDecoder::open_block() {
   escaped_end_ = escaped + counts[1];
   at_ = from + counts[kLevels];
   // Whoever decodes blocks one by one goes by the directory: it must say the same.
-  const std::size_t stop = get32(begin_ + 4 * (done_ / kCascadeBlockValues)), found = static_cast<std::size_t>(at_ - begin_);
+  const std::size_t stop = get32(begin_ + 4 * (done_ / kCascadeBlockValues)),
+                    found = static_cast<std::size_t>(at_ - begin_);
   if (found != stop) throw corrupt(kThing, "a block that ends at byte " + std::to_string(stop), found);
 }
 

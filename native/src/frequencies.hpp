@@ -42,7 +42,8 @@ inline void count_sample(std::span<const std::uint8_t> bytes, std::array<std::ui
 
 /// Scales counts to frequencies of at least 1 (0 for a count of 0) that add up to `total`.
 /// At most `total` counts are not 0, and at least one.
-inline void scale_frequencies(std::span<const std::uint64_t> counts, std::span<std::uint32_t> out, std::uint32_t total) {
+inline void scale_frequencies(std::span<const std::uint64_t> counts, std::span<std::uint32_t> out,
+                              std::uint32_t total) {
   std::uint64_t sum = 0;
   for (const std::uint64_t count : counts) sum += count;
   std::int64_t missing = total;
@@ -55,16 +56,16 @@ inline void scale_frequencies(std::span<const std::uint64_t> counts, std::span<s
   for (; missing > 0; --missing) {
     std::size_t best = counts.size();
     for (std::size_t k = 0; k < counts.size(); ++k)
-      if (counts[k] && (best == counts.size() ||
-                        counts[k] * (2 * out[best] + 1) > counts[best] * (2 * std::uint64_t{out[k]} + 1)))
+      if (counts[k] &&
+          (best == counts.size() || counts[k] * (2 * out[best] + 1) > counts[best] * (2 * std::uint64_t{out[k]} + 1)))
         best = k;
     ++out[best];
   }
   for (; missing < 0; ++missing) {
     std::size_t best = counts.size();
     for (std::size_t k = 0; k < counts.size(); ++k)
-      if (out[k] > 1 && (best == counts.size() ||
-                         counts[k] * (2 * out[best] - 1) < counts[best] * (2 * std::uint64_t{out[k]} - 1)))
+      if (out[k] > 1 &&
+          (best == counts.size() || counts[k] * (2 * out[best] - 1) < counts[best] * (2 * std::uint64_t{out[k]} - 1)))
         best = k;
     --out[best];
   }

@@ -24,7 +24,7 @@ constexpr std::string_view kThing = "a chunk of joint symbols";
 constexpr std::size_t kTileValues = 4096;
 constexpr std::size_t kSegmentValues = 256;  // half a row of the smallest models; a class costs at most 4 bits
 constexpr std::size_t kMaxClasses = 16;
-constexpr std::size_t kKeys = 1024;          // 8 exponent bits and 2 of the mantissa
+constexpr std::size_t kKeys = 1024;  // 8 exponent bits and 2 of the mantissa
 constexpr std::size_t kEscape = 255;
 // Fixed part of the head: kind, classes, first key, nbytes, then lengths of classes, escapes and tokens.
 constexpr std::size_t kHeadNbytes = 1 + 1 + 2 + 4 + 4 + 4 + 4;
@@ -70,7 +70,8 @@ std::uint16_t choose_window(std::span<const std::uint16_t> keys, std::array<std:
   for (std::size_t k = 0; k + kEscape <= kKeys; ++k)
     if (before[k + kEscape] - before[k] > before[first + kEscape] - before[first]) first = k;
   // No keys below the first that occurs, so that tables are short.
-  while (first + kEscape < kKeys && before[first + 1] == before[first] && before[kKeys] == before[first + kEscape]) ++first;
+  while (first + kEscape < kKeys && before[first + 1] == before[first] && before[kKeys] == before[first + kEscape])
+    ++first;
   token_of_key.fill(static_cast<std::uint8_t>(kEscape));
   for (std::size_t k = first; k < first + kEscape; ++k)
     if ((before[k + 1] - before[k]) * kRareShare > keys.size()) token_of_key[k] = static_cast<std::uint8_t>(k - first);
@@ -157,8 +158,9 @@ std::size_t joint_bound(std::size_t nbytes) {
 std::size_t encode_joint(std::span<const std::uint8_t> target, FloatKind kind, std::span<std::uint8_t> out) {
   const std::size_t width = width_of(kind), count = target.size() / width, tail = target.size() % width;
   if (target.size() > kPlanesMaxNbytes || out.size() < joint_bound(target.size())) {
-    throw Error(ErrorKind::kShapeMismatch, "output of joint coding", std::to_string(joint_bound(target.size())) + " bytes",
-                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
+    throw Error(ErrorKind::kShapeMismatch, "output of joint coding",
+                std::to_string(joint_bound(target.size())) + " bytes", std::to_string(out.size()) + " bytes",
+                "This is a bug; please report it.");
   }
   const std::size_t stride = padded(count) + 64;
   const Planes planes(scratch<std::uint8_t>(ScratchSlot::kPlanes, width * stride), width, count, stride);
@@ -244,8 +246,8 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
   const auto coded_classes = take(classes_nbytes);
   const std::uint8_t* escapes = take(2 * nescapes).data();
   const std::uint8_t* packed = take(steps * packed_nbytes(kind)).data();
-  const auto work = scratch<std::uint8_t>(
-      ScratchSlot::kStreams, wide_rans_work_nbytes(kMaxClasses) + 2 * kStreamWorkNbytes);
+  const auto work =
+      scratch<std::uint8_t>(ScratchSlot::kStreams, wide_rans_work_nbytes(kMaxClasses) + 2 * kStreamWorkNbytes);
   std::vector<StreamDecoder> lows;
   lows.reserve(2);
   for (std::size_t k = 0; k < low_planes(kind); ++k) {
@@ -281,7 +283,8 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
     std::uint8_t* high = tiles.data() + (width - 1) * kTileValues;
     std::uint8_t* low = tiles.data() + (width - 2) * kTileValues;
     if (kind == FloatKind::kF16) {
-      TENSORHUB_DISPATCH(joint_join1)(tile_tokens, static_cast<std::uint8_t>(first_key), packed + begin / 8, high, tile_steps);
+      TENSORHUB_DISPATCH(joint_join1)(tile_tokens, static_cast<std::uint8_t>(first_key), packed + begin / 8, high,
+                                      tile_steps);
     } else {
       TENSORHUB_DISPATCH(joint_join6)(tile_tokens, static_cast<std::uint16_t>(first_key), packed + begin / 2,
                                       packed + 32 * steps + begin / 4, low, high, tile_steps);
@@ -293,7 +296,8 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
               std::memchr(found, kEscape, static_cast<std::size_t>(tile_tokens + some - found))));
          ++found) {
       if (escapes == last_escape) throw corrupt(kThing, "as many escapes as are stored", nescapes);
-      const std::size_t i = static_cast<std::size_t>(found - tile_tokens), key = escapes[0] | std::size_t{escapes[1]} << 8;
+      const std::size_t i = static_cast<std::size_t>(found - tile_tokens),
+                        key = escapes[0] | std::size_t{escapes[1]} << 8;
       escapes += 2;
       if (kind == FloatKind::kF16) {
         if (key > 0x7f) throw corrupt(kThing, "keys below 128", key);

@@ -55,9 +55,12 @@ T add_neighbours(std::uint8_t* data, std::size_t count, T before) {
 }
 
 void subtract(const std::uint8_t* from, std::size_t count, std::size_t width, std::uint8_t* to) {
-  if (width == 2) subtract_neighbours<std::uint16_t>(from, count, to);
-  else if (width == 4) subtract_neighbours<std::uint32_t>(from, count, to);
-  else subtract_neighbours<std::uint64_t>(from, count, to);
+  if (width == 2)
+    subtract_neighbours<std::uint16_t>(from, count, to);
+  else if (width == 4)
+    subtract_neighbours<std::uint32_t>(from, count, to);
+  else
+    subtract_neighbours<std::uint64_t>(from, count, to);
 }
 
 // Entropy of the planes of a sample, in bits.
@@ -79,7 +82,7 @@ std::uint64_t sample_bits(const std::uint8_t* sample, std::size_t count, std::si
 
 struct Choice {
   Transform transform = Transform::kPlain;
-  std::uint64_t bits = 0;   // entropy of the sample's planes
+  std::uint64_t bits = 0;  // entropy of the sample's planes
   std::size_t values = 0;  // of the sample
 };
 
@@ -147,8 +150,7 @@ PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width) 
   check(target, width);
   const Choice choice = choose_transform(target, width);
   const std::size_t count = target.size() / width;
-  const auto nbytes =
-      choice.values ? static_cast<std::size_t>(choice.bits * count / choice.values / 8) : target.size();
+  const auto nbytes = choice.values ? static_cast<std::size_t>(choice.bits * count / choice.values / 8) : target.size();
   return {nbytes + kHeadNbytes + width * kStreamHeadNbytes, choice.transform == Transform::kSignMoved,
           choice.transform == Transform::kDifferences};
 }
@@ -157,13 +159,14 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
                           const PlanesPlan& plan, std::span<std::uint8_t> out) {
   check(target, width);
   if (out.size() < planes_bound(target.size(), width)) {
-    throw Error(ErrorKind::kShapeMismatch, "output of planes", std::to_string(planes_bound(target.size(), width)) + " bytes",
-                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
+    throw Error(ErrorKind::kShapeMismatch, "output of planes",
+                std::to_string(planes_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
+                "This is a bug; please report it.");
   }
   const std::size_t count = target.size() / width;
   const Transform transform = plan.subtracts && has_differences(width) ? Transform::kDifferences
-                              : plan.moves_sign && width > 1            ? Transform::kSignMoved
-                                                                        : Transform::kPlain;
+                              : plan.moves_sign && width > 1           ? Transform::kSignMoved
+                                                                       : Transform::kPlain;
   const std::uint8_t* from = target.data();
   if (transform == Transform::kDifferences) {
     const auto words = scratch<std::uint8_t>(ScratchSlot::kWords, count * width);
@@ -188,7 +191,8 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
   out[0] = static_cast<std::uint8_t>(transform);
   put32(out.data() + 1, target.size());
   for (std::size_t k = 0; k < width; ++k) {
-    if (k < in_place && !is_noise({planes[k], count})) move_planes(memory, planes, k, std::exchange(in_place, k), count);
+    if (k < in_place && !is_noise({planes[k], count}))
+      move_planes(memory, planes, k, std::exchange(in_place, k), count);
     const CodedStream coded = encode_stream({planes[k], count}, effort, out.subspan(at));
     if (k < in_place && coded.mode != StreamMode::kRaw)
       move_planes(memory, planes, k + 1, std::exchange(in_place, k + 1), count);
@@ -210,7 +214,8 @@ void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::
   const std::uint8_t transform = coded[0];
   if (transform > 2 || (transform == 1 && width == 1) || (transform == 2 && !has_differences(width)))
     throw corrupt(kThing, "a transform that this width has", transform);
-  if (get32(coded.data() + 1) != out.size()) throw corrupt(kThing, std::to_string(out.size()) + " bytes", get32(coded.data() + 1));
+  if (get32(coded.data() + 1) != out.size())
+    throw corrupt(kThing, std::to_string(out.size()) + " bytes", get32(coded.data() + 1));
   const std::uint8_t* const end = coded.data() + coded.size();
   const auto work = scratch<std::uint8_t>(ScratchSlot::kStreams, width * kStreamWorkNbytes);
   std::vector<StreamDecoder> streams;
@@ -231,10 +236,11 @@ void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::
     const std::size_t some = std::min(kTileValues, count - begin);
     std::uint8_t* to = out.data() + begin * width;
     std::array<const std::uint8_t*, kPlanesMaxWidth> planes{};
-    for (std::size_t k = 0; k < width; ++k)
-      planes[k] = streams[k].next(tiles.data() + k * kTileValues, some);
-    if (width == 1) std::memcpy(to, planes[0], some);
-    else merge_elements(planes.data(), some, width, transform == 1, to);
+    for (std::size_t k = 0; k < width; ++k) planes[k] = streams[k].next(tiles.data() + k * kTileValues, some);
+    if (width == 1)
+      std::memcpy(to, planes[0], some);
+    else
+      merge_elements(planes.data(), some, width, transform == 1, to);
     if (transform == 2) {
       before = width == 2   ? add_neighbours<std::uint16_t>(to, some, static_cast<std::uint16_t>(before))
                : width == 4 ? add_neighbours<std::uint32_t>(to, some, static_cast<std::uint32_t>(before))

@@ -15,7 +15,19 @@ namespace tensorhub {
 
 /// One purpose each, so that two loans alive at once never share memory.
 enum class ScratchSlot : unsigned char {
-  kEscapes, kLevels, kDecodedLevels, kTables, kTokens, kContexts, kExtra, kPlanes, kStreams, kWords, kCounts, kTile, kCount
+  kEscapes,
+  kLevels,
+  kDecodedLevels,
+  kTables,
+  kTokens,
+  kContexts,
+  kExtra,
+  kPlanes,
+  kStreams,
+  kWords,
+  kCounts,
+  kTile,
+  kCount
 };
 
 /// Lend this thread's memory of one purpose, aligned to 64 bytes.

@@ -233,7 +233,8 @@ void SmallRansDecoder::next(std::uint8_t* out, std::size_t count) {
     std::memcpy(tables.rank_of_slot, rank_of_slot_, 256);
     const std::size_t some = std::min(count, kSmallRansTableValues - done_ % kSmallRansTableValues);
     const std::size_t lanes = groups_ * kGroup;
-    if (!decode(tables, streams, out, groups_, (some + lanes - 1) / lanes)) throw corrupt(kThing, "enough coded bytes", done_);
+    if (!decode(tables, streams, out, groups_, (some + lanes - 1) / lanes))
+      throw corrupt(kThing, "enough coded bytes", done_);
     done_ += some;
     out += some;
     count -= some;

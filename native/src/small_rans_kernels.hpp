@@ -67,7 +67,8 @@ inline bool small_rans_decode_groups(const SmallRansTables& tables, SmallRansStr
     std::uint64_t wanted[K];
     unsigned taken[K + 1] = {};
     for (unsigned k = 0; k < K; ++k) {
-      if (!small_rans_step(tables, symbols, frequencies, starts, streams, x[k], out + 64 * (K * step + k))) return false;
+      if (!small_rans_step(tables, symbols, frequencies, starts, streams, x[k], out + 64 * (K * step + k)))
+        return false;
       low[k] = less(x[k], least);
       wanted[k] = word_bits(low[k]);
       taken[k + 1] = taken[k] + count(wanted[k]);

@@ -89,8 +89,7 @@ bool is_noise(std::span<const std::uint8_t> plane) {
   // Sixteen pieces of 1 KiB. So few samples of noise look like 7.99 bits; sign and mantissa of BF16 like 7.97.
   if (plane.size() < (std::size_t{32} << 10)) return false;
   std::array<std::uint32_t, 256> counts{};
-  for (std::size_t k = 0; k < 16; ++k)
-    count_bytes(plane.subspan((plane.size() - 1024) * k / 15, 1024), counts);
+  for (std::size_t k = 0; k < 16; ++k) count_bytes(plane.subspan((plane.size() - 1024) * k / 15, 1024), counts);
   return entropy_bits(counts) > (16 << 10) * std::uint64_t{kNoiseBits100} / 100;
 }
 
@@ -150,18 +149,10 @@ StreamDecoder::StreamDecoder(std::uint8_t mode, std::span<const std::uint8_t> co
       if (coded.size() != 1) throw corrupt("a constant stream", "1 byte", coded.size());
       decoder_ = Constant{coded[0]};
       return;
-    case StreamMode::kTrimmed:
-      decoder_ = TrimmedDecoder(coded, count);
-      return;
-    case StreamMode::kCascade:
-      decoder_ = CascadeDecoder(coded, count, work);
-      return;
-    case StreamMode::kSmallRans:
-      decoder_ = SmallRansDecoder(coded, readable_end);
-      return;
-    case StreamMode::kWideRans:
-      decoder_ = WideRansDecoder(coded, 1, readable_end, work);
-      return;
+    case StreamMode::kTrimmed: decoder_ = TrimmedDecoder(coded, count); return;
+    case StreamMode::kCascade: decoder_ = CascadeDecoder(coded, count, work); return;
+    case StreamMode::kSmallRans: decoder_ = SmallRansDecoder(coded, readable_end); return;
+    case StreamMode::kWideRans: decoder_ = WideRansDecoder(coded, 1, readable_end, work); return;
   }
   throw corrupt("a chunk of planes", "a stream mode from 0 to 5", mode);
 }
@@ -172,18 +163,26 @@ const std::uint8_t* StreamDecoder::next(std::uint8_t* tile, std::size_t count) {
     raw->at += count;
     return at;
   }
-  if (auto* constant = std::get_if<Constant>(&decoder_)) std::memset(tile, constant->value, count);
-  else if (auto* trimmed = std::get_if<TrimmedDecoder>(&decoder_)) trimmed->next(tile, count);
-  else if (auto* cascade = std::get_if<CascadeDecoder>(&decoder_)) cascade->next(tile, count);
-  else if (auto* small = std::get_if<SmallRansDecoder>(&decoder_)) small->next(tile, count);
-  else if (auto* wide = std::get_if<WideRansDecoder>(&decoder_)) wide->next(nullptr, tile, count);
+  if (auto* constant = std::get_if<Constant>(&decoder_))
+    std::memset(tile, constant->value, count);
+  else if (auto* trimmed = std::get_if<TrimmedDecoder>(&decoder_))
+    trimmed->next(tile, count);
+  else if (auto* cascade = std::get_if<CascadeDecoder>(&decoder_))
+    cascade->next(tile, count);
+  else if (auto* small = std::get_if<SmallRansDecoder>(&decoder_))
+    small->next(tile, count);
+  else if (auto* wide = std::get_if<WideRansDecoder>(&decoder_))
+    wide->next(nullptr, tile, count);
   return tile;
 }
 
 void StreamDecoder::finish() const {
-  if (const auto* cascade = std::get_if<CascadeDecoder>(&decoder_)) cascade->finish();
-  else if (const auto* small = std::get_if<SmallRansDecoder>(&decoder_)) small->finish();
-  else if (const auto* wide = std::get_if<WideRansDecoder>(&decoder_)) wide->finish();
+  if (const auto* cascade = std::get_if<CascadeDecoder>(&decoder_))
+    cascade->finish();
+  else if (const auto* small = std::get_if<SmallRansDecoder>(&decoder_))
+    small->finish();
+  else if (const auto* wide = std::get_if<WideRansDecoder>(&decoder_))
+    wide->finish();
 }
 
 }  // namespace tensorhub

@@ -18,7 +18,14 @@
 
 namespace tensorhub {
 
-enum class StreamMode : std::uint8_t { kRaw = 0, kConstant = 1, kTrimmed = 2, kCascade = 3, kSmallRans = 4, kWideRans = 5 };
+enum class StreamMode : std::uint8_t {
+  kRaw = 0,
+  kConstant = 1,
+  kTrimmed = 2,
+  kCascade = 3,
+  kSmallRans = 4,
+  kWideRans = 5
+};
 
 inline constexpr std::size_t kStreamWorkNbytes = kCascadeWorkNbytes + 64;
 static_assert(kStreamWorkNbytes >= wide_rans_work_nbytes(1));

@@ -117,7 +117,8 @@ void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::
   const std::size_t count = out.size() / width, tail = out.size() % width;
   if (coded.size() < kHeadNbytes + tail) throw corrupt(kThing, "a head", coded.size());
   const UlpModel model = ulp_read_model(kThing, coded.data(), width, kWideRansMaxContexts);
-  const std::size_t nbytes = get32(coded.data() + kUlpModelNbytes), extra_nbytes = get32(coded.data() + kUlpModelNbytes + 4);
+  const std::size_t nbytes = get32(coded.data() + kUlpModelNbytes),
+                    extra_nbytes = get32(coded.data() + kUlpModelNbytes + 4);
   if (nbytes != out.size()) throw corrupt(kThing, std::to_string(out.size()) + " bytes", nbytes);
   if (extra_nbytes > coded.size() - kHeadNbytes - tail) throw corrupt(kThing, "extra bits inside of it", extra_nbytes);
   BitReader extra(coded.subspan(kHeadNbytes, extra_nbytes));
@@ -137,10 +138,14 @@ void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::
       std::uint64_t large = at_least(tokens + i, kUlpDirectTokens);
       if (some - i < 64) large &= (std::uint64_t{1} << (some - i)) - 1;
       if (!large) continue;
-      if (width == 2) fill_large<std::uint16_t>(tokens + i, large, folded + i * width, extra);
-      else if (width == 4) fill_large<std::uint32_t>(tokens + i, large, folded + i * width, extra);
-      else if (width == 8) fill_large<std::uint64_t>(tokens + i, large, folded + i * width, extra);
-      else fill_large<std::uint8_t>(tokens + i, large, folded + i * width, extra);
+      if (width == 2)
+        fill_large<std::uint16_t>(tokens + i, large, folded + i * width, extra);
+      else if (width == 4)
+        fill_large<std::uint32_t>(tokens + i, large, folded + i * width, extra);
+      else if (width == 8)
+        fill_large<std::uint64_t>(tokens + i, large, folded + i * width, extra);
+      else
+        fill_large<std::uint8_t>(tokens + i, large, folded + i * width, extra);
     }
     ulp_apply_differences(width, model.is_float, base, folded, some, out.data() + begin * width);
   }

@@ -169,7 +169,8 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
   if (get32(head) != out.size()) throw corrupt(kThing, std::to_string(out.size()) + " bytes", get32(head));
   const std::size_t nshorts = get32(head + 4), nlongs = get32(head + 8);
   const std::size_t groups = head[12], low = head[13];
-  if (nshorts > count || nlongs > count) throw corrupt(kThing, "no more escapes than values", std::max(nshorts, nlongs));
+  if (nshorts > count || nlongs > count)
+    throw corrupt(kThing, "no more escapes than values", std::max(nshorts, nlongs));
   if (groups != 1 && groups != 2) throw corrupt(kThing, "1 or 2 groups of lanes", groups);
   if (low >= width) throw corrupt(kThing, "fewer low bytes than an element has", low);
   const std::uint8_t* at = coded.data() + kHeadNbytes;
@@ -210,7 +211,8 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
     const std::uint8_t* base = prediction.data() + begin * width;
     ulp_make_contexts(width, model, base, some, contexts);
     std::memset(contexts + some, 0, steps * lanes - some);
-    if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens, steps))
+    if (!kernels.decode(tables, states, groups, begin_bytes, bytes, coded.data() + coded.size(), contexts, tokens,
+                        steps))
       throw corrupt(kThing, "enough coded bytes", begin);
     if (width == 2 && !low) {
       // Damaged tokens may ask for as many short escapes as there are lanes; those must be readable.
@@ -231,7 +233,8 @@ void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const 
       for (std::size_t i = 0; i < some; ++i) {
         if (tokens[i] != kShort) continue;
         if (shorts == shorts_end) throw corrupt(kThing, "as many short escapes as are stored", nshorts);
-        if (width - low == 1 && *shorts > 0xff - kShort) throw corrupt(kThing, "differences that an element can hold", *shorts);
+        if (width - low == 1 && *shorts > 0xff - kShort)
+          throw corrupt(kThing, "differences that an element can hold", *shorts);
         ulp_put(width, folded, i, std::uint64_t{*shorts++} + kShort);
       }
     }

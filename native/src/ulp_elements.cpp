@@ -22,17 +22,37 @@ bool is_width(std::size_t width) { return width == 1 || width == 2 || width == 4
 }  // namespace
 
 // Calls the form of a kernel for a width; the pointer to integers is made of `bytes`, which are aligned.
-#define TENSORHUB_FOR_WIDTH(call)                                              \
-  switch (width) {                                                             \
-    case 1: { using T = std::uint8_t; (void)sizeof(T); call(8); break; }       \
-    case 2: { using T = std::uint16_t; (void)sizeof(T); call(16); break; }                      \
-    case 4: { using T = std::uint32_t; (void)sizeof(T); call(32); break; }                      \
-    default: { using T = std::uint64_t; (void)sizeof(T); call(64); break; }                     \
+#define TENSORHUB_FOR_WIDTH(call) \
+  switch (width) {                \
+    case 1: {                     \
+      using T = std::uint8_t;     \
+      (void)sizeof(T);            \
+      call(8);                    \
+      break;                      \
+    }                             \
+    case 2: {                     \
+      using T = std::uint16_t;    \
+      (void)sizeof(T);            \
+      call(16);                   \
+      break;                      \
+    }                             \
+    case 4: {                     \
+      using T = std::uint32_t;    \
+      (void)sizeof(T);            \
+      call(32);                   \
+      break;                      \
+    }                             \
+    default: {                    \
+      using T = std::uint64_t;    \
+      (void)sizeof(T);            \
+      call(64);                   \
+      break;                      \
+    }                             \
   }
 
 void ulp_fold_differences(std::size_t width, bool is_float, const std::uint8_t* target, const std::uint8_t* prediction,
                           std::size_t n, std::uint8_t* folded) {
-#define TENSORHUB_CALL(bits)                                                                         \
+#define TENSORHUB_CALL(bits)                                                                              \
   (is_float ? TENSORHUB_DISPATCH(ulp_folds_float_##bits) : TENSORHUB_DISPATCH(ulp_folds_integer_##bits))( \
       target, prediction, n, reinterpret_cast<T*>(folded))
   TENSORHUB_FOR_WIDTH(TENSORHUB_CALL)
@@ -41,7 +61,7 @@ void ulp_fold_differences(std::size_t width, bool is_float, const std::uint8_t* 
 
 void ulp_apply_differences(std::size_t width, bool is_float, const std::uint8_t* prediction, const std::uint8_t* folded,
                            std::size_t n, std::uint8_t* out) {
-#define TENSORHUB_CALL(bits)                                                                         \
+#define TENSORHUB_CALL(bits)                                                                              \
   (is_float ? TENSORHUB_DISPATCH(ulp_apply_float_##bits) : TENSORHUB_DISPATCH(ulp_apply_integer_##bits))( \
       prediction, reinterpret_cast<const T*>(folded), n, out)
   TENSORHUB_FOR_WIDTH(TENSORHUB_CALL)
@@ -78,7 +98,8 @@ void split_low(std::size_t low, std::uint8_t* data, std::size_t n, std::uint8_t*
     const T difference = static_cast<T>(static_cast<T>(folded[i] >> 1) ^ static_cast<T>(T{0} - (folded[i] & 1)));
     for (std::size_t k = 0; k < low; ++k) lows[k][i] = static_cast<std::uint8_t>(difference >> 8 * k);
     const auto rest = static_cast<T>(static_cast<Signed>(difference) >> 8 * low);
-    folded[i] = static_cast<T>(static_cast<T>(rest << 1) ^ static_cast<T>(static_cast<Signed>(rest) >> (8 * sizeof(T) - 1)));
+    folded[i] =
+        static_cast<T>(static_cast<T>(rest << 1) ^ static_cast<T>(static_cast<Signed>(rest) >> (8 * sizeof(T) - 1)));
   }
 }
 
@@ -89,7 +110,8 @@ void join_low(std::size_t low, std::uint8_t* data, std::size_t n, const std::uin
   for (std::size_t i = 0; i < n; ++i) {
     const T rest = static_cast<T>(static_cast<T>(folded[i] >> 1) ^ static_cast<T>(T{0} - (folded[i] & 1)));
     T difference = static_cast<T>(rest << 8 * low);
-    for (std::size_t k = 0; k < low; ++k) difference = static_cast<T>(difference | static_cast<T>(T{lows[k][i]} << 8 * k));
+    for (std::size_t k = 0; k < low; ++k)
+      difference = static_cast<T>(difference | static_cast<T>(T{lows[k][i]} << 8 * k));
     folded[i] = static_cast<T>(static_cast<T>(difference << 1) ^
                                static_cast<T>(static_cast<Signed>(difference) >> (8 * sizeof(T) - 1)));
   }
@@ -98,21 +120,27 @@ void join_low(std::size_t low, std::uint8_t* data, std::size_t n, const std::uin
 }  // namespace
 
 void ulp_split_low(std::size_t width, std::size_t low, std::uint8_t* folded, std::size_t n, std::uint8_t* const* lows) {
-  if (width == 2) split_low<std::uint16_t>(low, folded, n, lows);
-  else if (width == 4) split_low<std::uint32_t>(low, folded, n, lows);
-  else if (width == 8) split_low<std::uint64_t>(low, folded, n, lows);
+  if (width == 2)
+    split_low<std::uint16_t>(low, folded, n, lows);
+  else if (width == 4)
+    split_low<std::uint32_t>(low, folded, n, lows);
+  else if (width == 8)
+    split_low<std::uint64_t>(low, folded, n, lows);
 }
 
 void ulp_join_low(std::size_t width, std::size_t low, std::uint8_t* folded, std::size_t n,
                   const std::uint8_t* const* lows) {
-  if (width == 2) join_low<std::uint16_t>(low, folded, n, lows);
-  else if (width == 4) join_low<std::uint32_t>(low, folded, n, lows);
-  else if (width == 8) join_low<std::uint64_t>(low, folded, n, lows);
+  if (width == 2)
+    join_low<std::uint16_t>(low, folded, n, lows);
+  else if (width == 4)
+    join_low<std::uint32_t>(low, folded, n, lows);
+  else if (width == 8)
+    join_low<std::uint64_t>(low, folded, n, lows);
 }
 
 UlpFastKernels ulp_fast_kernels() {
   return {TENSORHUB_DISPATCH(ulp_fast_decode), TENSORHUB_DISPATCH(ulp_fast_encode), TENSORHUB_DISPATCH(ulp_at_least),
-          TENSORHUB_DISPATCH(ulp_fast_part), TENSORHUB_DISPATCH(ulp_fast_join), TENSORHUB_DISPATCH(ulp_fast_count)};
+          TENSORHUB_DISPATCH(ulp_fast_part),   TENSORHUB_DISPATCH(ulp_fast_join),   TENSORHUB_DISPATCH(ulp_fast_count)};
 }
 
 void ulp_write_model(const UlpModel& model, std::uint8_t* to) {
@@ -130,7 +158,8 @@ UlpModel ulp_read_model(std::string_view thing, const std::uint8_t* from, std::s
   model.contexts = from[2];
   model.top = ulp_get(8, from + 3, 0);
   if (model.shift >= 8 * width) throw corrupt(thing, "a shift below the element's bits", model.shift);
-  if (model.contexts < 1 || model.contexts > max_contexts) throw corrupt(thing, "contexts within bounds", model.contexts);
+  if (model.contexts < 1 || model.contexts > max_contexts)
+    throw corrupt(thing, "contexts within bounds", model.contexts);
   if (width < 8 && model.top >> 8 * width) throw corrupt(thing, "a highest magnitude that an element can have", width);
   return model;
 }

@@ -47,7 +47,7 @@ TENSORHUB_INLINE void ulp_apply(const std::uint8_t* prediction, const T* folded,
 
 template <typename T>
 TENSORHUB_INLINE void ulp_contexts(const std::uint8_t* prediction, std::size_t n, unsigned shift, std::uint64_t top,
-                         unsigned contexts, std::uint8_t* out) {
+                                   unsigned contexts, std::uint8_t* out) {
   constexpr T kMagnitude = static_cast<T>((T{1} << (8 * sizeof(T) - 1)) - 1);
   const T highest = static_cast<T>(top), last = static_cast<T>(contexts - 1);
   for (std::size_t i = 0; i < n; ++i) {
@@ -152,9 +152,8 @@ inline bool ulp_fast_decode(const UlpFastTables& tables, std::uint16_t* states, 
                             const std::uint8_t* begin, const std::uint8_t*& bytes, const std::uint8_t* readable_end,
                             const std::uint8_t* contexts, std::uint8_t* out, std::size_t steps) {
 #if TENSORHUB_LEVEL == 4
-  return groups == 2
-             ? ulp_fast_decode_groups<2>(tables, states, begin, bytes, readable_end, contexts, out, steps)
-             : ulp_fast_decode_groups<1>(tables, states, begin, bytes, readable_end, contexts, out, steps);
+  return groups == 2 ? ulp_fast_decode_groups<2>(tables, states, begin, bytes, readable_end, contexts, out, steps)
+                     : ulp_fast_decode_groups<1>(tables, states, begin, bytes, readable_end, contexts, out, steps);
 #else
   (void)readable_end;
   const std::size_t lanes = 64 * groups;
@@ -218,7 +217,8 @@ inline void ulp_fast_encode(const UlpFastTables& tables, std::uint16_t* states, 
       for (std::size_t lane = 0; lane < 64; ++lane) {
         const std::size_t index = contexts[value + lane] << 4 | tokens[value + lane];
         const std::uint32_t frequency = tables.frequencies[index];
-        const std::uint32_t inverse = tables.inverse_low[index] | static_cast<std::uint32_t>(tables.inverse_high[index]) << 8;
+        const std::uint32_t inverse = tables.inverse_low[index] | static_cast<std::uint32_t>(tables.inverse_high[index])
+                                                                      << 8;
         std::uint32_t x = states[64 * group + lane];
         const std::uint32_t spills = x >> 8 >= frequency;
         *to = static_cast<std::uint8_t>(x);
@@ -288,24 +288,24 @@ inline void ulp_fast_count(const std::uint8_t* tokens, const std::uint8_t* conte
 }
 
 // Explicit forms, because templates cannot be chosen at run time.
-#define TENSORHUB_ULP_FORMS(T, suffix)                                                                                 \
-  inline void ulp_folds_float_##suffix(const std::uint8_t* t, const std::uint8_t* p, std::size_t n, T* f) {           \
-    ulp_folds<T, true>(t, p, n, f);                                                                                    \
-  }                                                                                                                    \
-  inline void ulp_folds_integer_##suffix(const std::uint8_t* t, const std::uint8_t* p, std::size_t n, T* f) {         \
-    ulp_folds<T, false>(t, p, n, f);                                                                                   \
-  }                                                                                                                    \
-  inline void ulp_apply_float_##suffix(const std::uint8_t* p, const T* f, std::size_t n, std::uint8_t* out) {         \
-    ulp_apply<T, true>(p, f, n, out);                                                                                  \
-  }                                                                                                                    \
-  inline void ulp_apply_integer_##suffix(const std::uint8_t* p, const T* f, std::size_t n, std::uint8_t* out) {       \
-    ulp_apply<T, false>(p, f, n, out);                                                                                 \
-  }                                                                                                                    \
-  inline void ulp_contexts_##suffix(const std::uint8_t* p, std::size_t n, unsigned shift, std::uint64_t top,          \
-                                    unsigned contexts, std::uint8_t* out) {                                            \
-    ulp_contexts<T>(p, n, shift, top, contexts, out);                                                                  \
-  }                                                                                                                    \
-  inline void ulp_tokens_##suffix(const T* f, std::size_t n, std::uint8_t* out) { ulp_tokens<T>(f, n, out); }         \
+#define TENSORHUB_ULP_FORMS(T, suffix)                                                                          \
+  inline void ulp_folds_float_##suffix(const std::uint8_t* t, const std::uint8_t* p, std::size_t n, T* f) {     \
+    ulp_folds<T, true>(t, p, n, f);                                                                             \
+  }                                                                                                             \
+  inline void ulp_folds_integer_##suffix(const std::uint8_t* t, const std::uint8_t* p, std::size_t n, T* f) {   \
+    ulp_folds<T, false>(t, p, n, f);                                                                            \
+  }                                                                                                             \
+  inline void ulp_apply_float_##suffix(const std::uint8_t* p, const T* f, std::size_t n, std::uint8_t* out) {   \
+    ulp_apply<T, true>(p, f, n, out);                                                                           \
+  }                                                                                                             \
+  inline void ulp_apply_integer_##suffix(const std::uint8_t* p, const T* f, std::size_t n, std::uint8_t* out) { \
+    ulp_apply<T, false>(p, f, n, out);                                                                          \
+  }                                                                                                             \
+  inline void ulp_contexts_##suffix(const std::uint8_t* p, std::size_t n, unsigned shift, std::uint64_t top,    \
+                                    unsigned contexts, std::uint8_t* out) {                                     \
+    ulp_contexts<T>(p, n, shift, top, contexts, out);                                                           \
+  }                                                                                                             \
+  inline void ulp_tokens_##suffix(const T* f, std::size_t n, std::uint8_t* out) { ulp_tokens<T>(f, n, out); }   \
   inline void ulp_widen_##suffix(const std::uint8_t* tokens, std::size_t n, T* f) { ulp_widen<T>(tokens, n, f); }
 TENSORHUB_ULP_FORMS(std::uint8_t, 8)
 TENSORHUB_ULP_FORMS(std::uint16_t, 16)

@@ -100,7 +100,8 @@ struct Candidate {
 
 using Histograms = std::vector<Histogram>;
 
-Histograms count_tokens(const std::vector<std::uint8_t>& tokens, const std::vector<std::uint8_t>& contexts, std::size_t ncontexts) {
+Histograms count_tokens(const std::vector<std::uint8_t>& tokens, const std::vector<std::uint8_t>& contexts,
+                        std::size_t ncontexts) {
   Histograms counts(ncontexts, Histogram{});
   for (std::size_t i = 0; i < tokens.size(); ++i) ++counts[contexts[i]][tokens[i]];
   return counts;
@@ -140,8 +141,10 @@ Candidate best_contexts(UlpModel model, const Histograms& counts, std::size_t co
 std::span<const unsigned> exponent_shifts(std::size_t width) {
   static constexpr std::array<unsigned, 2> kOne = {3, 2}, kTwo = {7, 10};
   static constexpr std::array<unsigned, 1> kFour = {23}, kEight = {52};
-  return width == 1 ? std::span<const unsigned>(kOne) : width == 2 ? std::span<const unsigned>(kTwo)
-         : width == 4 ? std::span<const unsigned>(kFour) : std::span<const unsigned>(kEight);
+  return width == 1   ? std::span<const unsigned>(kOne)
+         : width == 2 ? std::span<const unsigned>(kTwo)
+         : width == 4 ? std::span<const unsigned>(kFour)
+                      : std::span<const unsigned>(kEight);
 }
 
 struct Tokens {
@@ -189,7 +192,8 @@ Tokens make_tokens(const Sample& sample, std::size_t width, bool is_float) {
 
 }  // namespace
 
-UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width) {
+UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
+                       std::size_t width) {
   ulp_check(target, prediction, width);
   const std::size_t count = target.size() / width;
   const Sample sample = take_sample(target, prediction, width);

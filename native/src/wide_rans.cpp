@@ -169,7 +169,8 @@ void count_contexts(std::span<const std::uint8_t> symbols, std::span<const std::
   for (; i + 4 <= symbols.size(); i += 4)
     for (std::size_t k = 0; k < 4; ++k) ++parts[k * size + (symbols[i + k] | std::size_t{contexts[i + k]} << 8)];
   for (; i < symbols.size(); ++i) ++parts[symbols[i] | std::size_t{contexts[i]} << 8];
-  for (std::size_t k = 0; k < size; ++k) counts[k] = parts[k] + parts[size + k] + parts[2 * size + k] + parts[3 * size + k];
+  for (std::size_t k = 0; k < size; ++k)
+    counts[k] = parts[k] + parts[size + k] + parts[2 * size + k] + parts[3 * size + k];
 }
 
 }  // namespace
@@ -183,8 +184,8 @@ std::size_t encode_wide_rans(std::span<const std::uint8_t> symbols, std::span<co
                              std::size_t ncontexts, std::span<std::uint8_t> out) {
   if (out.size() < wide_rans_bound(symbols.size(), ncontexts)) {
     throw Error(ErrorKind::kShapeMismatch, "output of wide rANS",
-                std::to_string(wide_rans_bound(symbols.size(), ncontexts)) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
+                std::to_string(wide_rans_bound(symbols.size(), ncontexts)) + " bytes",
+                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
   }
   const auto counts = scratch<std::uint32_t>(ScratchSlot::kTables, 3 * 256 * ncontexts);
   const auto inverses = counts.subspan(256 * ncontexts, 256 * ncontexts);
@@ -197,7 +198,8 @@ std::size_t encode_wide_rans(std::span<const std::uint8_t> symbols, std::span<co
     make_frequencies(counts.subspan(256 * c, 256), frequencies);
     at += write_table(frequencies, at);
     if (c == 0)
-      filler = static_cast<std::uint8_t>(std::max_element(frequencies.begin(), frequencies.end()) - frequencies.begin());
+      filler =
+          static_cast<std::uint8_t>(std::max_element(frequencies.begin(), frequencies.end()) - frequencies.begin());
     std::uint32_t start = 0;
     for (std::size_t s = 0; s < 256; ++s) {
       const std::uint32_t f = frequencies[s];
@@ -223,7 +225,8 @@ std::size_t encode_wide_rans(std::span<const std::uint8_t> symbols, std::span<co
     if (context) {
       std::copy(contexts.end() - static_cast<std::ptrdiff_t>(rest), contexts.end(), last_contexts.begin());
     }
-    encode(inverses.data(), ranges.data(), states.data(), lanes, last.data(), context ? last_contexts.data() : nullptr, 1, at);
+    encode(inverses.data(), ranges.data(), states.data(), lanes, last.data(), context ? last_contexts.data() : nullptr,
+           1, at);
   }
   encode(inverses.data(), ranges.data(), states.data(), lanes, symbols.data(), context, whole, at);
   for (std::size_t lane = 0; lane < lanes; ++lane) put32(states_at + 4 * lane, states[lane]);
@@ -235,7 +238,8 @@ WideRansDecoder::WideRansDecoder(std::span<const std::uint8_t> coded, std::size_
     : readable_end_(readable_end) {
   if (coded.empty()) throw corrupt(kThing, "a number of lanes", 0);
   lanes_ = coded[0];
-  if (lanes_ != kMostLanes && lanes_ != kManyLanes && lanes_ != kFewLanes) throw corrupt(kThing, "4, 32 or 64 lanes", lanes_);
+  if (lanes_ != kMostLanes && lanes_ != kManyLanes && lanes_ != kFewLanes)
+    throw corrupt(kThing, "4, 32 or 64 lanes", lanes_);
   auto* tables = reinterpret_cast<std::uint32_t*>(work);
   std::size_t at = 1;
   for (std::size_t c = 0; c < ncontexts; ++c) {
@@ -246,7 +250,8 @@ WideRansDecoder::WideRansDecoder(std::span<const std::uint8_t> coded, std::size_
       for (std::uint32_t k = 0; k < frequencies[s]; ++k) *entry++ = s | (frequencies[s] - 1) << 8 | k << 20;
   }
   tables_ = tables;
-  if (coded.size() - at < 4 * lanes_ || (coded.size() - at) % 2) throw corrupt(kThing, "states and words", coded.size() - at);
+  if (coded.size() - at < 4 * lanes_ || (coded.size() - at) % 2)
+    throw corrupt(kThing, "states and words", coded.size() - at);
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
     states_[lane] = static_cast<std::uint32_t>(get32(coded.data() + at + 4 * lane));
     if (states_[lane] < kLeast) throw corrupt(kThing, "states of at least 65536", states_[lane]);
@@ -270,7 +275,8 @@ void WideRansDecoder::next(const std::uint8_t* contexts, std::uint8_t* out, std:
 }
 
 void WideRansDecoder::finish() const {
-  if (words_ != words_begin_) throw corrupt(kThing, "no words left over", static_cast<std::size_t>(words_ - words_begin_));
+  if (words_ != words_begin_)
+    throw corrupt(kThing, "no words left over", static_cast<std::size_t>(words_ - words_begin_));
   for (std::size_t lane = 0; lane < lanes_; ++lane)
     if (states_[lane] != kLeast) throw corrupt(kThing, "states that end at 65536", states_[lane]);
 }

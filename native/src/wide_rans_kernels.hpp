@@ -12,8 +12,8 @@ inline __m512i wide_rans_step(const std::uint32_t* tables, __m512i x, const std:
   }
   const __m512i entry = _mm512_i32gather_epi32(index, tables, 4);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(entry));
-  const __m512i frequency = _mm512_add_epi32(_mm512_and_si512(_mm512_srli_epi32(entry, 8), _mm512_set1_epi32(4095)),
-                                             _mm512_set1_epi32(1));
+  const __m512i frequency =
+      _mm512_add_epi32(_mm512_and_si512(_mm512_srli_epi32(entry, 8), _mm512_set1_epi32(4095)), _mm512_set1_epi32(1));
   return _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(x, 12), frequency), _mm512_srli_epi32(entry, 20));
 }
 
@@ -65,10 +65,8 @@ inline bool wide_rans_decode(const std::uint32_t* tables, std::uint32_t* states,
   const std::uint8_t* at = words;
   std::size_t step = 0;
 #if TENSORHUB_LEVEL >= 3 && TENSORHUB_LEVEL <= 4
-  if (lanes == 64)
-    return wide_rans_decode_wide<4>(tables, states, begin, words, readable_end, contexts, out, steps);
-  if (lanes == 32)
-    return wide_rans_decode_wide<2>(tables, states, begin, words, readable_end, contexts, out, steps);
+  if (lanes == 64) return wide_rans_decode_wide<4>(tables, states, begin, words, readable_end, contexts, out, steps);
+  if (lanes == 32) return wide_rans_decode_wide<2>(tables, states, begin, words, readable_end, contexts, out, steps);
 #endif
   (void)readable_end;
   std::uint32_t x[64];

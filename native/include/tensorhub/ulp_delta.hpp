@@ -18,16 +18,16 @@ namespace tensorhub {
 
 /// How elements are compared.
 struct UlpModel {
-  bool is_float = true;      ///< sign and magnitude; else two's complement
-  unsigned shift = 0;        ///< a context is made of the prediction's magnitude shifted right by this
-  std::uint64_t top = 0;     ///< magnitudes of at least this are in context 0, each one less in the next
-  unsigned contexts = 1;     ///< 1 to 16
+  bool is_float = true;   ///< sign and magnitude; else two's complement
+  unsigned shift = 0;     ///< a context is made of the prediction's magnitude shifted right by this
+  std::uint64_t top = 0;  ///< magnitudes of at least this are in context 0, each one less in the next
+  unsigned contexts = 1;  ///< 1 to 16
 };
 
 /// The model that fits a chunk best, judged by a sample of it, and what it promises.
 struct UlpPlan {
   UlpModel model, fast_model;   ///< for ulp_delta, for ulp_delta_fast
-  std::size_t fast_low = 0;      ///< low bytes of a difference that ulp_delta_fast keeps as they are
+  std::size_t fast_low = 0;     ///< low bytes of a difference that ulp_delta_fast keeps as they are
   std::size_t nbytes = 0;       ///< predicted size by ulp_delta
   std::size_t fast_nbytes = 0;  ///< predicted size by ulp_delta_fast
 };
@@ -36,7 +36,8 @@ struct UlpPlan {
 /// @param target, prediction borrowed, of equal length, at most 4 MiB
 /// @param width bytes of an element: 1, 2, 4 or 8
 /// @throws Error (kUsage, kShapeMismatch)
-UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width);
+UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,
+                       std::size_t width);
 
 /// Worst coded size of a chunk, for both codecs.
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width);
