@@ -38,6 +38,13 @@ std::span<std::uint8_t> output_room(std::size_t nbytes) {
   return {memory.get(), size};
 }
 
+// Refuses what no chunk can be, before memory is asked for by its size.
+void check_chunk(std::size_t nbytes, std::size_t width) {
+  if (nbytes <= kPlanesMaxNbytes && width >= 1 && width <= kPlanesMaxWidth) return;
+  throw Error(ErrorKind::kUsage, "a chunk to code", "at most 4 MiB of elements of 1 to 16 bytes",
+              std::to_string(nbytes) + " bytes of elements of " + std::to_string(width), "Use another codec.");
+}
+
 // Encodes without the GIL, then copies what came out into a bytes object.
 template <typename Encode>
 nb::object encoded(std::size_t bound, Encode encode) {
@@ -80,6 +87,7 @@ void require_apart(Bytes in, Bytes out) {
 template <auto kEncode>
 nb::object encode_against(nb::handle target, nb::handle prediction, std::size_t width, const UlpPlan* plan) {
   const InputBuffer t(target), p(prediction);
+  check_chunk(t.bytes().size(), width);
   return encoded(ulp_delta_bound(t.bytes().size(), width), [&](std::span<std::uint8_t> out) {
     return kEncode(t.bytes(), p.bytes(), width, plan ? *plan : plan_ulp_delta(t.bytes(), p.bytes(), width), out);
   });
@@ -151,7 +159,8 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, std::size_t width, unsigned effort, const PlanesPlan* plan) {
         const InputBuffer t(target);
         const PlanesEffort how = effort_of(effort);
-        return encoded(planes_bound(t.bytes().size(), std::max<std::size_t>(width, 1)),
+        check_chunk(t.bytes().size(), width);
+        return encoded(planes_bound(t.bytes().size(), width),
                        [&](std::span<std::uint8_t> out) {
                          return encode_planes(t.bytes(), width, how, plan ? *plan : plan_planes(t.bytes(), width), out);
                        });
@@ -165,6 +174,7 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, unsigned kind) {
         const InputBuffer t(target);
         const FloatKind which = kind_of(kind);
+        check_chunk(t.bytes().size(), 2);
         return encoded(joint_bound(t.bytes().size()),
                        [&](std::span<std::uint8_t> out) { return encode_joint(t.bytes(), which, out); });
       },

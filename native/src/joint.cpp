@@ -147,6 +147,43 @@ void fill_contexts(const std::uint8_t* classes, std::size_t begin, std::size_t c
     std::memset(contexts + i, classes[(begin + i) / kSegmentValues], std::min(kSegmentValues, count - i));
 }
 
+// The class of each segment; none where there is one class only.
+std::vector<std::uint8_t> read_classes(std::span<const std::uint8_t> coded, std::size_t nclasses, std::size_t count,
+                                       const std::uint8_t* readable_end, std::uint8_t* work) {
+  if (nclasses == 1) {
+    if (!coded.empty()) throw corrupt(kThing, "no classes where there is one only", coded.size());
+    return {};
+  }
+  std::vector<std::uint8_t> classes((count + kSegmentValues - 1) / kSegmentValues);
+  WideRansDecoder decoder(coded, 1, readable_end, work);
+  decoder.next(nullptr, classes.data(), classes.size());
+  decoder.finish();
+  for (const std::uint8_t c : classes)
+    if (c >= nclasses) throw corrupt(kThing, "classes that have a table", c);
+  return classes;
+}
+
+// Puts the keys of escaped values into the planes of a tile; gives the first escape that is left.
+const std::uint8_t* patch_escapes(FloatKind kind, std::span<const std::uint8_t> tokens, const std::uint8_t* escapes,
+                                  const std::uint8_t* last, std::uint8_t* low, std::uint8_t* high) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const void* found = std::memchr(tokens.data() + i, kEscape, tokens.size() - i);
+    if (!found) break;
+    i = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - tokens.data());
+    if (escapes == last) throw corrupt(kThing, "as many escapes as are stored", i);
+    const std::size_t key = escapes[0] | std::size_t{escapes[1]} << 8;
+    escapes += 2;
+    if (key > (kind == FloatKind::kF16 ? 0x7f : kKeys - 1)) throw corrupt(kThing, "keys that the kind has", key);
+    if (kind == FloatKind::kF16) {
+      high[i] = static_cast<std::uint8_t>((high[i] & 0x80) | key);
+    } else {
+      high[i] = static_cast<std::uint8_t>(key >> 2);
+      low[i] = static_cast<std::uint8_t>((low[i] & 0x9f) | (key & 3) << 5);
+    }
+  }
+  return escapes;
+}
+
 }  // namespace
 
 std::size_t joint_bound(std::size_t nbytes) {
@@ -258,18 +295,7 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
   const auto coded_tokens = take(tokens_nbytes);
   if (at + tail != coded.size()) throw corrupt(kThing, std::to_string(at + tail) + " bytes by its head", coded.size());
 
-  std::vector<std::uint8_t> classes;
-  if (nclasses > 1) {
-    const std::size_t segments = (count + kSegmentValues - 1) / kSegmentValues;
-    classes.resize(segments);
-    WideRansDecoder decoder(coded_classes, 1, end, work.data());
-    decoder.next(nullptr, classes.data(), segments);
-    decoder.finish();
-    for (const std::uint8_t c : classes)
-      if (c >= nclasses) throw corrupt(kThing, "classes that have a table", c);
-  } else if (classes_nbytes) {
-    throw corrupt(kThing, "no classes where there is one only", classes_nbytes);
-  }
+  const std::vector<std::uint8_t> classes = read_classes(coded_classes, nclasses, count, end, work.data());
   WideRansDecoder tokens(coded_tokens, nclasses, end, work.data());
   const auto tiles = scratch<std::uint8_t>(ScratchSlot::kTile, 6 * kTileValues);
   std::uint8_t *tile_tokens = tiles.data() + 4 * kTileValues, *tile_contexts = tiles.data() + 5 * kTileValues;
@@ -291,23 +317,7 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
       planes[width - 2] = low;
     }
     planes[width - 1] = high;
-    for (const std::uint8_t* found = tile_tokens;
-         (found = static_cast<const std::uint8_t*>(
-              std::memchr(found, kEscape, static_cast<std::size_t>(tile_tokens + some - found))));
-         ++found) {
-      if (escapes == last_escape) throw corrupt(kThing, "as many escapes as are stored", nescapes);
-      const std::size_t i = static_cast<std::size_t>(found - tile_tokens),
-                        key = escapes[0] | std::size_t{escapes[1]} << 8;
-      escapes += 2;
-      if (kind == FloatKind::kF16) {
-        if (key > 0x7f) throw corrupt(kThing, "keys below 128", key);
-        high[i] = static_cast<std::uint8_t>((high[i] & 0x80) | key);
-      } else {
-        if (key >= kKeys) throw corrupt(kThing, "keys below 1024", key);
-        high[i] = static_cast<std::uint8_t>(key >> 2);
-        low[i] = static_cast<std::uint8_t>((low[i] & 0x9f) | (key & 3) << 5);
-      }
-    }
+    escapes = patch_escapes(kind, {tile_tokens, some}, escapes, last_escape, low, high);
     merge_elements(planes.data(), some, width, is_moved(kind), out.data() + begin * width);
   }
   if (escapes != last_escape) throw corrupt(kThing, "as many escapes as are stored", nescapes);

@@ -1,7 +1,7 @@
 // Memory that each thread keeps for its kernels, so that coding a chunk touches no fresh pages.
 //
 // Invariants: what is lent is valid until the same thread asks for the same slot again and holds old content; a slot
-// keeps at most what its largest chunk needed. Fresh pages cost three times a copy on common servers.
+// keeps at most one and a half times what its largest chunk needed. Fresh pages cost three times a copy on common servers.
 #pragma once
 
 #include <array>
@@ -17,7 +17,6 @@ namespace tensorhub {
 enum class ScratchSlot : unsigned char {
   kEscapes,
   kLevels,
-  kDecodedLevels,
   kTables,
   kTokens,
   kContexts,

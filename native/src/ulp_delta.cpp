@@ -64,8 +64,9 @@ void fill_large(const std::uint8_t* tokens, std::uint64_t large, std::uint8_t* t
 }  // namespace
 
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width) {
+  // Extra bits, or escapes and low bytes, take at most an element and a byte each; the rest is tables and states.
   const std::size_t count = nbytes / std::max<std::size_t>(width, 1) + 256;
-  return kHeadNbytes + 8 * count + 16 + wide_rans_bound(count, kWideRansMaxContexts) + 1024 + width;
+  return kHeadNbytes + (width + 1) * count + 16 + wide_rans_bound(count, kWideRansMaxContexts) + 1024 + width;
 }
 
 std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction,

@@ -7,6 +7,9 @@
 namespace tensorhub {
 
 inline constexpr std::size_t kUlpFastContexts = 8, kUlpFastTokens = 16;
+// The last two tokens: a byte more says the folded difference, or all of its bytes do.
+inline constexpr std::uint8_t kUlpFastShort = 14, kUlpFastLong = 15;
+inline constexpr std::uint64_t kUlpFastShortRange = 256;  // differences from kUlpFastShort on that a byte can say
 
 /// Indexed by 16 context + token; `slots` by 256 context + slot: token, frequency and slot less start, 8 bits each.
 struct UlpFastTables {

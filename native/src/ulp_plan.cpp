@@ -24,7 +24,6 @@ constexpr std::uint64_t kFixed = 65536;
 constexpr std::uint64_t kBiasPerSymbol = kFixed * 72 / 100;
 // A frequency takes seven bits in ulp_delta's tables, eight in the fast form's.
 constexpr std::uint64_t kTableBits = 7, kTableHeadBits = 16;
-constexpr std::size_t kFastShort = 14, kFastLong = 15;
 // 8-bit frequencies lose about this part of the tokens' entropy, and at least so many 65536ths of a bit a value.
 constexpr std::uint64_t kFastLossShare = 50, kFastLeastBits = 370;
 
@@ -162,8 +161,8 @@ std::uint64_t make_fast_tokens(const std::uint8_t* folded, std::size_t count, st
     // Folded again after the shift: the sign stays lowest, and what is shifted out of a negative number is its floor.
     std::uint64_t number = ulp_get(width, folded, i);
     if (low) number = (number >> 1 >> 8 * low) << 1 | (number & 1);
-    const bool is_direct = number < kFastShort, is_short = number - kFastShort < 256;
-    tokens[i] = static_cast<std::uint8_t>(is_direct ? number : is_short ? kFastShort : kFastLong);
+    const bool is_direct = number < kUlpFastShort, is_short = number - kUlpFastShort < kUlpFastShortRange;
+    tokens[i] = static_cast<std::uint8_t>(is_direct ? number : is_short ? kUlpFastShort : kUlpFastLong);
     extra += is_direct ? 0 : is_short ? 8 : 8 * (width - low);
   }
   return extra;

@@ -43,7 +43,8 @@ UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width);
 
 /// Code a chunk against a prediction.
-/// @param plan what plan_ulp_delta made of the same bytes; another plan costs size and nothing else
+/// @param plan what plan_ulp_delta made of the same bytes; that of other bytes costs size, one that elements of this
+///             width cannot have is refused
 /// @param out at least ulp_delta_bound() bytes; must not overlap
 /// @return bytes written; may be more than target.size()
 /// @throws Error (kUsage, kShapeMismatch)

@@ -16,7 +16,6 @@ namespace tensorhub {
 
 inline constexpr std::size_t kWideRansMaxContexts = 16;
 inline constexpr unsigned kWideRansBits = 12;
-inline constexpr std::size_t kWideRansTileValues = 4096;  // decoders are asked for so many at a time
 /// What a decoder needs beside its stream: a table of 4096 entries of 4 bytes for each context.
 inline constexpr std::size_t wide_rans_work_nbytes(std::size_t contexts) { return contexts << (kWideRansBits + 2); }
 

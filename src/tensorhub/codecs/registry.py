@@ -9,7 +9,7 @@ id  codec            for
 ==  ===============  ======================================
 0   raw              what nothing makes smaller
 1   zstd             text, tables, whatever repeats
-2   planes_zstd      weights without a base
+2   planes_zstd      tables that repeat by plane, in mode max
 3   xor_planes_zstd  weights with a base; no longer written
 4   planes           weights without a base
 5   joint            floats without a base, smallest

@@ -28,7 +28,7 @@ class ZstdSettings(Enum):
     """Compression settings by what the bytes are like.
 
     ``GENERIC`` is level 3, for text and plain bytes; ``GENERIC_FAST`` level 1, for bytes of wide elements;
-    ``GENERIC_SMALL`` level 19, for archives.
+    ``GENERIC_SMALL`` level 19, for mode ``max``.
 
     ``LITERALS`` is for planes of floats, which have a skewed histogram and nothing that repeats: strategy
     *fast* with the longest minimal match and the smallest hash table finds almost no matches, so that blocks

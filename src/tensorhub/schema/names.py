@@ -17,7 +17,7 @@ from tensorhub.errors import InvalidNameError
 
 _MAX_PART = 96  # the hub's limit on each part of a repository id
 _MAX_REF = 240  # bytes of a percent-encoded ref file name: common file systems allow 255
-_MAX_PATH_NBYTES = 4096  # PATH_MAX on Linux; a longer path could never be restored
+MAX_PATH_NBYTES = 4096  # PATH_MAX on Linux; a longer path could never be restored
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 _NOT_IN_PART = re.compile(r"[^A-Za-z0-9._-]+")
@@ -205,7 +205,7 @@ def parse_path(path: str) -> str:
     if (
         not path
         or "\0" in path
-        or nbytes > _MAX_PATH_NBYTES
+        or nbytes > MAX_PATH_NBYTES
         or any(part in ("", ".", "..") for part in parts)
     ):
         raise InvalidNameError(

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tensorhub.errors import FileEntryNotFoundError, UsageError
+from tensorhub.errors import FileEntryNotFoundError, IntegrityError, UsageError
+from tensorhub.schema.names import MAX_PATH_NBYTES
 from tensorhub.schema.records import FileMode, FileRecord, TreeEntry
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
@@ -108,6 +109,26 @@ def check_before_allocating(file_map: FileMap, reader: BlobReader, offset: int, 
             reader.record(run.digest, nbytes=run.blob_nbytes)
 
 
+def read_link(record: FileRecord, reader: BlobReader) -> str:
+    """Read the target of a symlink.
+
+    Raises
+    ------
+    IntegrityError
+        The record says more than a path can have, or its bytes are damaged.
+    """
+    if record.nbytes > MAX_PATH_NBYTES:
+        raise IntegrityError(
+            "symlink of a snapshot",
+            expected=f"a target of at most {MAX_PATH_NBYTES} bytes",
+            found=f"{record.nbytes} bytes",
+            action="Run `tensorhub verify`; no add made this.",
+        )
+    text = bytearray(record.nbytes)
+    read_range(FileMap(record.segments), reader, 0, memoryview(text))
+    return os.fsdecode(bytes(text))
+
+
 def follow_link(snapshot: Snapshot, entry: TreeEntry, reader: BlobReader) -> TreeEntry:
     """Find what a symlink of a snapshot points at; links to links are followed a few times.
 
@@ -117,10 +138,8 @@ def follow_link(snapshot: Snapshot, entry: TreeEntry, reader: BlobReader) -> Tre
         Nothing is there, or only more links.
     """
     for _ in range(_MAX_LINKS):
-        record = snapshot.record(entry)
-        out = bytearray(record.nbytes)
-        read_range(FileMap(record.segments), reader, 0, memoryview(out))
-        target = os.path.normpath(str(Path(entry.path).parent / os.fsdecode(bytes(out))))
+        text = read_link(snapshot.record(entry), reader)
+        target = os.path.normpath(str(Path(entry.path).parent / text))
         entry = snapshot.entry(target)
         if entry.mode is not FileMode.SYMLINK:
             return entry

@@ -47,7 +47,7 @@ from tensorhub.store.digesting import (
     scratch,
 )
 from tensorhub.store.hashing import checksum
-from tensorhub.store.kept_bytes import KeptBytes
+from tensorhub.store.kept_bytes import POOLED_NBYTES, KeptBytes
 from tensorhub.store.layout import Layout, Settings
 from tensorhub.store.leases import Lease
 from tensorhub.store.pack import TARGET_NBYTES, PackWriter
@@ -95,7 +95,11 @@ class _Job:
 
     @property
     def window_nbytes(self) -> int:
-        return self.segment.nbytes if self.segment.nbytes <= KEEP_NBYTES else CHUNK_NBYTES
+        """What it may keep in memory: whole buffers, but for small segments."""
+        if self.segment.nbytes < POOLED_NBYTES:
+            return self.segment.nbytes
+        is_kept = self.segment.nbytes <= KEEP_NBYTES
+        return CHUNK_NBYTES * (chunk_count(self.segment.nbytes, self.chunk_nbytes) if is_kept else 1)
 
 
 class Ingest:

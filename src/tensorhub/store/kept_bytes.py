@@ -11,10 +11,11 @@ import threading
 
 from tensorhub.schema.records import CHUNK_NBYTES
 
-# Enough for one large tensor in coding and one in digesting, of the sizes that most models have.
+# One tensor of 64 MiB in coding and one in digesting; a second read of a byte cost 0.2 s per GB (stages of record
+# throughput.json). Part of the 512 MiB that adding may take (record memory.json).
 BUDGET_NBYTES = 128 << 20
 # Below this size a buffer of its own costs less than it would waste of a whole chunk.
-_POOLED_NBYTES = CHUNK_NBYTES // 4
+POOLED_NBYTES = CHUNK_NBYTES // 4
 
 
 class KeptBytes:
@@ -50,7 +51,7 @@ class KeptBytes:
         with self._lock:
             if not must and self._lent_nbytes + CHUNK_NBYTES > self._budget:
                 return None
-            if nbytes < _POOLED_NBYTES:
+            if nbytes < POOLED_NBYTES:
                 return memoryview(bytearray(nbytes))
             self._lent_nbytes += CHUNK_NBYTES
             buffer = self._free.pop() if self._free else None
@@ -58,7 +59,7 @@ class KeptBytes:
 
     def give(self, chunk: memoryview | None) -> None:
         """Take a buffer back; the caller must not use it any more."""
-        if chunk is None or len(chunk) < _POOLED_NBYTES:
+        if chunk is None or len(chunk) < POOLED_NBYTES:
             return
         buffer = chunk.obj
         if isinstance(buffer, bytearray):

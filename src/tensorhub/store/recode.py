@@ -165,7 +165,10 @@ class Recoder:
             return None
         record, reader = job.record, self._store.reader
         chunk, nbytes = record.chunks[index], chunk_nbytes(record, index)
-        buffer = self._free.pop() if self._free else bytearray()
+        try:
+            buffer = self._free.pop()
+        except IndexError:  # asking first would be another thread's chance
+            buffer = bytearray()
         if len(buffer) < nbytes:
             buffer = bytearray(max(nbytes, CHUNK_NBYTES))
         raw = memoryview(buffer)[:nbytes]

@@ -27,7 +27,7 @@ from tensorhub.errors import (
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, parse_path
 from tensorhub.schema.records import CHUNK_NBYTES, FileMode, FileRecord, TreeEntry
-from tensorhub.store.files import read_range
+from tensorhub.store.files import read_link
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import chunk_nbytes
@@ -91,7 +91,7 @@ def restore(
             action="Choose another folder.",
         )
     links = {
-        entry.path: _link_text(store, snapshot.record(entry))
+        entry.path: read_link(snapshot.record(entry), store.reader)
         for entry in snapshot.tree.entries
         if entry.mode is FileMode.SYMLINK
     }
@@ -160,13 +160,6 @@ def _check_target(root: Path, entry: TreeEntry, *, overwrite: bool) -> None:
             path=str(target),
             action="Choose an empty folder, or pass --overwrite.",
         )
-
-
-def _link_text(store: Store, record: FileRecord) -> str:
-    """Read a symlink's target."""
-    text = bytearray(record.nbytes)
-    read_range(FileMap(record.segments), store.reader, 0, memoryview(text))
-    return os.fsdecode(bytes(text))
 
 
 def leaves_tree(path: str, links: Mapping[str, str]) -> bool:
