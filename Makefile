@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 BENCH ?= codecs
+RUNS ?= 100000
+DECODERS ?= $(patsubst native/fuzz/fuzz_%.cpp,%,$(sort $(wildcard native/fuzz/fuzz_*.cpp)))
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.hpp' -o -name '*.h')
 CHECKED := src tests examples $(wildcard benchmarks)
 
@@ -18,7 +20,7 @@ CHECKED := src tests examples $(wildcard benchmarks)
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
-.PHONY: help demo test test-all check check-arm64 fmt bench build clean
+.PHONY: help demo test test-all check native-test fuzz check-arm64 fmt bench build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,21 @@ check: $(STAMP)  ## lint, format, types, import rules, style and documentation
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/style tests/docs
+
+native-test: | $(BIN)/ctest  ## the kernels' own tests on every vector path, with sanitizers
+	$(BIN)/cmake -S . -B build/native -DTENSORHUB_NATIVE_TESTS=ON
+	$(BIN)/cmake --build build/native -j $(JOBS)
+	$(BIN)/ctest --test-dir build/native --output-on-failure
+
+# With clang, libFuzzer looks for inputs that reach new branches, and keeps them in build/fuzz/corpus; else random ones.
+fuzz: | $(BIN)/ctest  ## fuzz every decoder with sanitizers: make fuzz RUNS=10000000 DECODERS="joint streams"
+	$(BIN)/cmake -S . -B build/fuzz -DTENSORHUB_NATIVE_TESTS=ON $$(command -v clang++ >/dev/null && echo -DCMAKE_CXX_COMPILER=clang++)
+	$(BIN)/cmake --build build/fuzz -j $(JOBS)
+	@for decoder in $(DECODERS); do echo "fuzzing $$decoder, $(RUNS) runs"; \
+		if [ -x build/fuzz/libfuzzer_$$decoder ]; then mkdir -p build/fuzz/corpus/$$decoder; \
+			build/fuzz/libfuzzer_$$decoder -runs=$(RUNS) -len_control=0 -max_len=1000 -entropic_scale_per_exec_time=1 \
+				-verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$decoder- build/fuzz/corpus/$$decoder; \
+		else build/fuzz/fuzz_$$decoder $(RUNS); fi; done
 
 # Under emulation the sanitizers work as they do elsewhere, except for the search for leaks.
 check-arm64:  ## the kernels' own tests for ARM (AArch64), cross-compiled and emulated; part of no other target
@@ -73,6 +90,9 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -c 'import os, sys, sysconfig as s; sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' || { \
 		echo "$(PYTHON) has no headers (Python.h); install python3-dev or python3-devel." >&2; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
+
+$(BIN)/ctest: | $(VENV)/bin/python
+	$(BIN)/pip install --quiet cmake
 
 # The build's own needs are installed first, so that the core is compiled once, in place, and next time only
 # what changed is compiled again.

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     if (i % 8 == 0) {
       // The capacity is exact, so that the sanitizer sees every byte read past the end.
       input = std::vector<std::uint8_t>(generator() % (i % 64 == 0 ? 20000 : 300));
-      const unsigned zeros = generator() % 11;
+      const auto zeros = static_cast<unsigned>(generator() % 11);
       for (auto& byte : input) byte = generator() % 10 < zeros ? 0 : static_cast<std::uint8_t>(generator());
     } else if (!input.empty()) {
       input[generator() % input.size()] ^= static_cast<std::uint8_t>(1U << generator() % 8);

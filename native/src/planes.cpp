@@ -42,14 +42,12 @@ void copy(const std::uint8_t* from, std::size_t nbytes, std::uint8_t* to) {
   if (nbytes != 0) std::memcpy(to, from, nbytes);
 }
 
-bool has_avx2() {
 #ifdef TENSORHUB_HAS_AVX2
+bool has_avx2() {
   static const bool supported = __builtin_cpu_supports("avx2") != 0;
   return supported;
-#else
-  return false;
-#endif
 }
+#endif
 
 // kWidth 0 means that the width is known at run time only.
 template <std::size_t kWidth, bool kXor>

@@ -60,7 +60,7 @@ void test_bytes(std::size_t nbytes) {
 // Any bitmap with any number of values is either refused or merged, and nothing outside is touched.
 void test_hostile_bitmaps(std::size_t nbytes) {
   for (int round = 0; round < 200; ++round) {
-    const Buffer bitmap = random_buffer((nbytes + 7) / 8, generator() % 10);
+    const Buffer bitmap = random_buffer((nbytes + 7) / 8, static_cast<unsigned>(generator() % 10));
     const Buffer values = random_buffer(generator() % (nbytes + 2), 0);
     Buffer out(nbytes);
     try {
