@@ -202,12 +202,7 @@ def parse_path(path: str) -> str:
             action="Rename the file, then add again.",
         ) from None
     parts = path.split("/")
-    if (
-        not path
-        or "\0" in path
-        or nbytes > MAX_PATH_NBYTES
-        or any(part in ("", ".", "..") for part in parts)
-    ):
+    if not path or "\0" in path or nbytes > MAX_PATH_NBYTES or any(part in ("", ".", "..") for part in parts):
         raise InvalidNameError(
             f"path {path!r}",
             expected="a relative path inside the repository, without '.', '..' or empty parts",

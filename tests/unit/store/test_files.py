@@ -7,8 +7,12 @@ import random
 import pytest
 
 from tensorhub import Store
-from tensorhub.errors import UsageError
+from tensorhub.errors import IntegrityError, UsageError
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.records import FileRecord
+from tensorhub.schema.tensor import Segment
 from tensorhub.store import reader as reader_module
+from tensorhub.store.files import read_link
 
 from ...weights import noise, put, safetensors, tuned, weights
 
@@ -162,3 +166,10 @@ def test_no_descriptors_leak(filled: Store) -> None:
             put(again, "a/c", {"x": noise(1000, 1)})
         counts.append(len(os.listdir("/dev/fd")))  # noqa: PTH208
     assert counts[-1] <= counts[0], counts
+
+
+def test_a_link_that_lies_about_its_size(filled: Store) -> None:
+    """The target of a symlink is as long as a path can be, whatever a record says."""
+    record = FileRecord("bytes", 1 << 40, (Segment(1 << 40, Digest(bytes(32))),))
+    with pytest.raises(IntegrityError):
+        read_link(record, filled.reader)
