@@ -43,8 +43,8 @@ from tensorhub.codecs.zstd_frames import ZstdSettings, compress_frame
 
 # Below this many bytes a chunk's own size tells more than a sample: everything of the mode is encoded.
 _TRY_ALL_NBYTES = 4 << 10
-# Two candidates whose predicted sizes are this close are both made in full. Predictions of ulp deltas were 0.5 to
-# 2 % off on a model family, of planes up to 3 % (record planner.json).
+# Two candidates whose predicted sizes are this close are both made in full. Predictions of ulp deltas were 0.1 to
+# 6 % off in the median, of planes 0.2 to 1.1 % (record planner.json).
 _CLOSE_CALL = 1.10
 # Decoding at half the speed (record codecs.json) must be worth it: the slower delta saves 15 % more, or is not taken.
 _WORTH_SLOW_DELTA = 0.85
