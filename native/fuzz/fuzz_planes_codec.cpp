@@ -13,7 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       choices, static_cast<Mode>(mode % 4), (nbytes << 8 | width) << 16 | mode / 4 % 3 << 8 | shape, nbytes, {},
       [&] { return make_data(static_cast<Shape>(shape % 8), nbytes, width, shape); },
       [&](const Buffer& target) { return planes_bound(target.size(), width); },
-      [&](auto target, auto, auto out) { return encode_planes(target, width, effort, plan_planes(target, width), out); },
+      [&](auto target, auto, auto out) {
+        return encode_planes(target, width, effort, plan_planes(target, width), out);
+      },
       [&](auto coded, auto, auto out) { decode_planes(coded, width, out); });
   return 0;
 }

@@ -49,7 +49,8 @@ class Choices {
 };
 
 /// Mostly small, because only then there are many runs; seldom so large that tables and blocks change.
-inline constexpr std::size_t kLengths[] = {0, 1, 31, 33, 63, 64, 65, 127, 128, 129, 200, 256, 257, 300, 390, 520, 640, 777, 1030, 2050};
+inline constexpr std::size_t kLengths[] = {0,   1,   31,  33,  63,  64,  65,  127, 128,  129,
+                                           200, 256, 257, 300, 390, 520, 640, 777, 1030, 2050};
 inline constexpr std::size_t kLongLengths[] = {4100, 8320, 16400, 20000};
 inline constexpr std::size_t kLongestLengths[] = {65600, 131200, 262150, 300000};
 inline constexpr std::size_t kMaxNbytes = 300000;
@@ -97,28 +98,60 @@ inline std::vector<SimdLevel> some_levels(unsigned choice) {
   return some;
 }
 
-/// One change that the fuzzer chooses: heads are near the start, states and coded bytes anywhere.
+/// Add to a length in coded bytes, if there is room for one.
+inline void add_to_length(Buffer& coded, std::size_t at, std::uint32_t summand) {
+  std::uint32_t number = 0;
+  const std::size_t some = std::min<std::size_t>(4, coded.size() - at);
+  std::memcpy(&number, coded.data() + at, some);
+  number += summand;
+  std::memcpy(coded.data() + at, &number, some);
+}
+
+/// One change that the fuzzer chooses: heads and tables are near the start, states and coded bytes anywhere. Some kinds
+/// keep what a decoder checks first: the sum of frequencies, the sum of lengths.
 inline void damage(Choices& choices, Buffer& coded) {
   const std::uint8_t kind = choices.byte();
   if (coded.empty()) return coded.push_back(kind);
   const std::size_t near = choices.byte() % coded.size(), anywhere = choices.number(3) % coded.size();
   const std::uint8_t value = choices.byte();
+  const std::size_t other = std::min<std::size_t>(near + value % 32, coded.size() - 1);  // in the same table
   const auto at = [&](std::size_t place) { return coded.begin() + static_cast<std::ptrdiff_t>(place); };
-  switch (kind % 8) {
+  switch (kind % 13) {
     case 0: coded[near] = value; return;
     case 1: coded[anywhere] = value; return;
     case 2: coded[anywhere] = static_cast<std::uint8_t>(coded[anywhere] ^ 1U << value % 8); return;
     case 3: coded.resize(value % 2 ? anywhere : coded.size() - std::min<std::size_t>(coded.size(), value / 2)); return;
     case 4: coded.resize(coded.size() + value % 64 + 1, static_cast<std::uint8_t>(anywhere)); return;
-    case 5: {  // a length, a little off
-      std::uint32_t number = 0;
-      const std::size_t some = std::min<std::size_t>(4, coded.size() - near);
-      std::memcpy(&number, coded.data() + near, some);
-      number += static_cast<std::uint32_t>(value) - 128;
-      std::memcpy(coded.data() + near, &number, some);
+    case 5: add_to_length(coded, near, static_cast<std::uint32_t>(value) - 128); return;
+    case 6:
+      coded.erase(at(anywhere), at(anywhere + std::min<std::size_t>(value + 1U, coded.size() - anywhere)));
+      return;
+    case 7: std::swap(coded[near], coded[other]); return;
+    case 8: {  // one takes what the other loses
+      const std::uint8_t moved = choices.byte();
+      coded[near] = static_cast<std::uint8_t>(coded[near] - moved);
+      coded[other] = static_cast<std::uint8_t>(coded[other] + moved);
       return;
     }
-    case 6: coded.erase(at(anywhere), at(anywhere + std::min<std::size_t>(value + 1U, coded.size() - anywhere))); return;
+    case 9: {  // bytes go, and a length says so
+      const std::size_t some = std::min<std::size_t>(value + 256U * (choices.byte() % 64), coded.size() - anywhere);
+      add_to_length(coded, near, 0U - static_cast<std::uint32_t>(some));
+      coded.erase(at(anywhere), at(anywhere + some));
+      return;
+    }
+    case 10: {  // one length takes what another loses
+      const std::size_t length = choices.byte() % coded.size();
+      const std::uint32_t moved = value * (choices.byte() + 1U);
+      add_to_length(coded, near, moved);
+      add_to_length(coded, length, 0U - moved);
+      return;
+    }
+    case 11: {  // the most frequent symbol of a table becomes another one
+      const std::size_t from = near % 128, until = std::min<std::size_t>(from + 32, coded.size());
+      if (from < until)
+        std::iter_swap(std::max_element(at(from), at(until)), at(std::min<std::size_t>(from + value % 32, until - 1)));
+      return;
+    }
     default: {  // a run of equal bytes
       const std::size_t run = std::min<std::size_t>(choices.byte(), coded.size() - anywhere);
       std::fill(at(anywhere), at(anywhere + run), value);
@@ -192,7 +225,8 @@ const Prepared& prepare(std::uint64_t key, std::span<const std::uint8_t> beside,
     const auto room = guarded(0).lend(Place::kBack, room_nbytes);
     const std::size_t nbytes = encode(std::span(chunk.target), beside, room);
     require(nbytes <= room_nbytes, "no more bytes than the bound");
-    if (level == SimdLevel::kPortable) chunk.coded.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(nbytes));
+    if (level == SimdLevel::kPortable)
+      chunk.coded.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(nbytes));
     require(nbytes == chunk.coded.size() && std::equal(chunk.coded.begin(), chunk.coded.end(), room.begin()),
             "all paths code to the same bytes");
   }
@@ -206,14 +240,16 @@ enum class Mode : unsigned char { kRaw, kOverlaid, kDamaged, kDamagedMore };
 
 /// Decode the fuzzer's bytes as they are; or a valid chunk with them laid over it; or one with some changes.
 template <class MakeTarget, class Bound, class Encode, class Decode>
-void fuzz_chunk(Choices& choices, Mode mode, std::uint64_t key, std::size_t nbytes, std::span<const std::uint8_t> beside,
-                MakeTarget make_target, Bound bound, Encode encode, Decode decode) {
+void fuzz_chunk(Choices& choices, Mode mode, std::uint64_t key, std::size_t nbytes,
+                std::span<const std::uint8_t> beside, MakeTarget make_target, Bound bound, Encode encode,
+                Decode decode) {
   const unsigned levels = choices.byte();
   if (mode == Mode::kRaw) return check_decoder(choices.rest(), beside, nbytes, levels, nullptr, decode);
   Buffer coded = prepare(key, beside, make_target, bound, encode, decode).coded;
   if (mode == Mode::kOverlaid) {
     const auto laid = choices.rest();
-    for (std::size_t i = 0; i < std::min(laid.size(), coded.size()); ++i) coded[i] = static_cast<std::uint8_t>(coded[i] ^ laid[i]);
+    for (std::size_t i = 0; i < std::min(laid.size(), coded.size()); ++i)
+      coded[i] = static_cast<std::uint8_t>(coded[i] ^ laid[i]);
     return check_decoder(coded, beside, nbytes, levels, nullptr, decode);
   }
   // Each change on top of those before, so that one run tries several chunks.

@@ -18,7 +18,9 @@ inline void fuzz_ulp_delta(const std::uint8_t* data, std::size_t size, decltype(
       choices, static_cast<Mode>(mode % 4), (nbytes << 8 | width) << 16 | shape << 8 | kind, nbytes, prediction,
       [&] { return make_prediction(prediction, width, kind, kind); },
       [&](const Buffer& target) { return ulp_delta_bound(target.size(), width); },
-      [&](auto target, auto predicted, auto out) { return encode_chunk(target, predicted, width, plan_ulp_delta(target, predicted, width), out); },
+      [&](auto target, auto predicted, auto out) {
+        return encode_chunk(target, predicted, width, plan_ulp_delta(target, predicted, width), out);
+      },
       [&](auto coded, auto predicted, auto out) { decode_chunk(coded, predicted, width, out); });
 }
 

@@ -26,7 +26,8 @@ inline std::string& current_case() {
 inline void check(bool holds, const char* what) {
   if (holds) return;
   const auto path = kSimdLevelNames[static_cast<std::size_t>(simd_level())];
-  std::fprintf(stderr, "failed: %s (%s; %.*s)\n", what, current_case().c_str(), static_cast<int>(path.size()), path.data());
+  std::fprintf(stderr, "failed: %s (%s; %.*s)\n", what, current_case().c_str(), static_cast<int>(path.size()),
+               path.data());
   std::exit(1);
 }
 
@@ -42,14 +43,14 @@ inline const std::vector<SimdLevel>& simd_levels() {
 }
 
 /// Values or bytes at which steps, tiles, blocks and tables end.
-inline constexpr std::size_t kSizes[] = {0,    1,    2,    31,    32,    33,    63,    64,    65,     127,    128,   129, 1000,
-                                         4095, 4096, 4097, 16383, 16384, 65535, 65536, 65537, 131071, 131072, 131073};
+inline constexpr std::size_t kSizes[] = {0,     1,     2,     31,    32,    33,     63,     64,
+                                         65,    127,   128,   129,   1000,  4095,   4096,   4097,
+                                         16383, 16384, 65535, 65536, 65537, 131071, 131072, 131073};
 
 /// Whether a size is worth its time at this width; all sizes are at the widths that codecs are made for.
 inline bool is_worth(std::size_t count, std::size_t width) {
   return count <= (width <= 2 ? 131073U : width == 4 || width == 8 ? 65537U : 4097U);
 }
-
 
 /// The rooms that codecs work in.
 struct Rooms {
@@ -66,7 +67,8 @@ inline Rooms& rooms() {
 /// @param decode (coded, prediction, out)
 /// @return coded bytes
 template <class Encode, class Decode>
-Buffer check_round_trip(const Buffer& target, const Buffer& prediction, std::size_t bound, Encode encode, Decode decode) {
+Buffer check_round_trip(const Buffer& target, const Buffer& prediction, std::size_t bound, Encode encode,
+                        Decode decode) {
   std::optional<Buffer> expected;
   for (const SimdLevel level : simd_levels()) {
     set_simd_level(level);
@@ -110,7 +112,8 @@ std::optional<Buffer> decode_or_refuse(std::span<const std::uint8_t> coded, std:
 
 /// Damage one chunk: every length of it, every byte of its first 128, then random ones. All paths say the same.
 template <class Decode>
-void check_damage(const Buffer& coded, const Buffer& prediction, std::size_t nbytes, std::uint64_t seed, Decode decode) {
+void check_damage(const Buffer& coded, const Buffer& prediction, std::size_t nbytes, std::uint64_t seed,
+                  Decode decode) {
   Random random(seed);
   const std::size_t changes = std::min<std::size_t>(coded.size(), 128) + 100;
   for (std::size_t k = 0; k < coded.size() + changes; ++k) {

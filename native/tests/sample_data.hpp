@@ -40,13 +40,24 @@ class Random {
 };
 
 enum class Shape : unsigned char {
-  kNoise, kConstant, kFewSymbols, kWeights, kSortedNumbers, kShortMantissas, kScaledRows, kSparse, kCount
+  kNoise,
+  kConstant,
+  kFewSymbols,
+  kWeights,
+  kSortedNumbers,
+  kShortMantissas,
+  kScaledRows,
+  kSparse,
+  kCount
 };
 
 /// Put a float of this width (a byte of BF16, BF16, F32 or about F64; longer ones are bytes) at an element.
 inline void put_float(float value, std::size_t width, std::uint8_t* to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
-  std::uint64_t element = width == 1 ? bits >> 24 : width == 2 ? bits >> 16 : width == 4 ? bits : std::uint64_t{bits} << 29;
+  std::uint64_t element = width == 1   ? bits >> 24
+                          : width == 2 ? bits >> 16
+                          : width == 4 ? bits
+                                       : std::uint64_t{bits} << 29;
   for (std::size_t k = 0; k < width; ++k, element >>= 8) to[k] = static_cast<std::uint8_t>(element);
 }
 
@@ -83,11 +94,13 @@ inline Buffer make_data(Shape shape, std::size_t nbytes, std::size_t width, std:
     case Shape::kScaledRows:
     case Shape::kShortMantissas: {
       for (std::size_t i = 0; i < count; ++i) {
-        if (shape == Shape::kScaledRows && i % 512 == 0) scale = std::bit_cast<float>(static_cast<std::uint32_t>((100 + random.below(30)) << 23));
+        if (shape == Shape::kScaledRows && i % 512 == 0)
+          scale = std::bit_cast<float>(static_cast<std::uint32_t>((100 + random.below(30)) << 23));
         put_float(random.normal() * scale, width, data.data() + i * width);
         if (shape == Shape::kShortMantissas && i / 256 % 2) data[i * width] &= 0xe0;
       }
-      if (count > 4) put_float(std::bit_cast<float>(0xffc12345U), width, data.data() + random.below(count) * width);  // a NaN
+      if (count > 4)
+        put_float(std::bit_cast<float>(0xffc12345U), width, data.data() + random.below(count) * width);  // a NaN
       break;
     }
     default: {
@@ -98,7 +111,8 @@ inline Buffer make_data(Shape shape, std::size_t nbytes, std::size_t width, std:
 }
 
 /// Elements near those of `target`, in the way that `kind` says: equal, some changed, all a little, a few much, noise.
-inline Buffer make_prediction(std::span<const std::uint8_t> target, std::size_t width, unsigned kind, std::uint64_t seed) {
+inline Buffer make_prediction(std::span<const std::uint8_t> target, std::size_t width, unsigned kind,
+                              std::uint64_t seed) {
   Random random(seed + 1);
   Buffer prediction(target.begin(), target.end());
   const std::size_t count = target.size() / width;
@@ -109,9 +123,7 @@ inline Buffer make_prediction(std::span<const std::uint8_t> target, std::size_t 
       case 1:
         if (bits % 32 == 0) element[0] = static_cast<std::uint8_t>(element[0] + 1);
         break;
-      case 2:
-        element[0] = static_cast<std::uint8_t>(element[0] + (bits >> 60) - 7);
-        break;
+      case 2: element[0] = static_cast<std::uint8_t>(element[0] + (bits >> 60) - 7); break;
       case 3:
         if (bits % 64 == 0) element[bits >> 32 & (width - 1)] = static_cast<std::uint8_t>(bits >> 56);
         break;

@@ -29,8 +29,9 @@ inline std::size_t stream_bound_of(Coder coder, std::span<const std::uint8_t> by
   }
 }
 
-inline std::size_t encode_stream_of(Coder coder, std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> contexts,
-                                    std::size_t ncontexts, std::span<std::uint8_t> out) {
+inline std::size_t encode_stream_of(Coder coder, std::span<const std::uint8_t> bytes,
+                                    std::span<const std::uint8_t> contexts, std::size_t ncontexts,
+                                    std::span<std::uint8_t> out) {
   switch (coder) {
     case Coder::kCascade: return encode_cascade(bytes, out);
     case Coder::kSmallRans: return encode_small_rans(bytes, out);
@@ -46,7 +47,8 @@ inline void decode_stream_of(Coder coder, std::span<const std::uint8_t> coded, s
   static const GuardedMemory works(wide_rans_work_nbytes(kWideRansMaxContexts)), tiles(std::size_t{1} << 20);
   const std::uint8_t* const end = coded.data() + coded.size();
   // Both sizes are multiples of 64, so that the back is aligned as the header asks.
-  const auto work = works.lend(Place::kBack, coder == Coder::kCascade ? kCascadeWorkNbytes : wide_rans_work_nbytes(ncontexts));
+  const auto work =
+      works.lend(Place::kBack, coder == Coder::kCascade ? kCascadeWorkNbytes : wide_rans_work_nbytes(ncontexts));
   const auto each_piece = [&](auto&& next, std::size_t step) {
     for (std::size_t begin = 0; begin < out.size(); begin += piece) {
       const std::size_t some = std::min(piece, out.size() - begin);

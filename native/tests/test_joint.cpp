@@ -25,7 +25,8 @@ void test_sizes(FloatKind kind) {
     for (std::size_t k = 0; k < static_cast<std::size_t>(Shape::kCount); ++k, ++seed) {
       if (count > 4097 && k % 2 == seed / 8 % 2) continue;
       const std::size_t nbytes = count * width + (seed % 3 ? 0 : seed % width);
-      current_case() = std::to_string(nbytes) + " bytes of kind " + std::to_string(static_cast<int>(kind)) + ", shape " + std::to_string(k);
+      current_case() = std::to_string(nbytes) + " bytes of kind " + std::to_string(static_cast<int>(kind)) +
+                       ", shape " + std::to_string(k);
       check_chunk(make_data(static_cast<Shape>(k), nbytes, width, seed), kind);
     }
   }
@@ -38,8 +39,10 @@ void test_damage(FloatKind kind) {
       const Buffer target = make_data(shape, count * width + 1, width, count);
       const Buffer coded = check_chunk(target, kind);
       if (coded.size() > 2500) continue;
-      current_case() = "damaged, kind " + std::to_string(static_cast<int>(kind)) + ", " + std::to_string(count) + " values";
-      check_damage(coded, {}, target.size(), count, [&](auto bytes, auto, auto out) { decode_joint(bytes, width, out); });
+      current_case() =
+          "damaged, kind " + std::to_string(static_cast<int>(kind)) + ", " + std::to_string(count) + " values";
+      check_damage(coded, {}, target.size(), count,
+                   [&](auto bytes, auto, auto out) { decode_joint(bytes, width, out); });
     }
   }
 }

@@ -11,7 +11,9 @@ constexpr PlanesEffort kEfforts[] = {PlanesEffort::kFast, PlanesEffort::kBalance
 Buffer check_chunk(const Buffer& target, std::size_t width, PlanesEffort effort, const PlanesPlan* plan = nullptr) {
   return check_round_trip(
       target, {}, planes_bound(target.size(), width),
-      [&](auto bytes, auto, auto out) { return encode_planes(bytes, width, effort, plan ? *plan : plan_planes(bytes, width), out); },
+      [&](auto bytes, auto, auto out) {
+        return encode_planes(bytes, width, effort, plan ? *plan : plan_planes(bytes, width), out);
+      },
       [&](auto coded, auto, auto out) { decode_planes(coded, width, out); });
 }
 
@@ -26,7 +28,8 @@ void test_sizes(std::size_t width) {
       const std::size_t nbytes = count * width + (seed % 3 ? 0 : seed % width);
       const Buffer target = make_data(static_cast<Shape>(k), nbytes, width, seed);
       for (std::size_t e = 0; e < 3; ++e) {
-        current_case() = std::to_string(nbytes) + " bytes of width " + std::to_string(width) + ", shape " + std::to_string(k);
+        current_case() =
+            std::to_string(nbytes) + " bytes of width " + std::to_string(width) + ", shape " + std::to_string(k);
         if (count <= 129 || e == seed % 3) check_chunk(target, width, kEfforts[e]);
       }
     }
@@ -53,11 +56,13 @@ void test_planes_in_place() {
         // Noise for a look at one value in nineteen; else few symbols, or few bits in some rows.
         for (std::size_t k = 0; k < width; ++k) {
           std::uint8_t& byte = target[i * width + k];
-          if (coded >> k & 1 && i % 19) byte = static_cast<std::uint8_t>(k % 2 ? byte & 0x0f : i / 64 % 3 ? byte & 0x7f : byte);
+          if (coded >> k & 1 && i % 19)
+            byte = static_cast<std::uint8_t>(k % 2 ? byte & 0x0f : i / 64 % 3 ? byte & 0x7f : byte);
         }
       }
       current_case() = "planes in place, width " + std::to_string(width) + ", coded " + std::to_string(coded);
-      for (const PlanesEffort effort : {PlanesEffort::kFast, PlanesEffort::kBalanced}) check_chunk(target, width, effort);
+      for (const PlanesEffort effort : {PlanesEffort::kFast, PlanesEffort::kBalanced})
+        check_chunk(target, width, effort);
     }
   }
 }
@@ -75,7 +80,8 @@ void test_damage(std::size_t width) {
 
 void test_wrong_arguments() {
   Buffer bytes(64), out(planes_bound(64, 2) - 1);
-  check_refused(ErrorKind::kShapeMismatch, "too small an output", [&] { encode_planes(bytes, 2, PlanesEffort::kFast, {}, out); });
+  check_refused(ErrorKind::kShapeMismatch, "too small an output",
+                [&] { encode_planes(bytes, 2, PlanesEffort::kFast, {}, out); });
   check_refused(ErrorKind::kUsage, "no width", [&] { encode_planes(bytes, 0, PlanesEffort::kFast, {}, out); });
   check_refused(ErrorKind::kUsage, "a width of 17", [&] { plan_planes(bytes, 17); });
   check_refused(ErrorKind::kCorruptPack, "a width of 17 to decode", [&] { decode_planes(bytes, 17, out); });

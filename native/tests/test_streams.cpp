@@ -16,7 +16,8 @@ Buffer make_contexts(std::size_t count, std::size_t ncontexts, std::uint64_t see
   return contexts;
 }
 
-Buffer check_stream(Coder coder, const Buffer& bytes, const Buffer& contexts, std::size_t ncontexts, std::size_t piece) {
+Buffer check_stream(Coder coder, const Buffer& bytes, const Buffer& contexts, std::size_t ncontexts,
+                    std::size_t piece) {
   return check_round_trip(
       bytes, contexts, stream_bound_of(coder, bytes, ncontexts),
       [&](auto data, auto used, auto out) { return encode_stream_of(coder, data, used, ncontexts, out); },
@@ -43,7 +44,8 @@ void test_damage(Coder coder) {
     const std::size_t count = k % 2 ? 1300 : 700, ncontexts = coder == Coder::kWideRans ? k / 2 + 1 : 1;
     const Buffer bytes = make_data(static_cast<Shape>(k), count, 1, k), contexts = make_contexts(count, ncontexts, k);
     const Buffer coded = check_stream(coder, bytes, contexts, ncontexts, 128);
-    current_case() = std::string(kCoderNames[static_cast<std::size_t>(coder)]) + ", damaged, shape " + std::to_string(k);
+    current_case() =
+        std::string(kCoderNames[static_cast<std::size_t>(coder)]) + ", damaged, shape " + std::to_string(k);
     check_damage(coded, contexts, count, k,
                  [&](auto data, auto used, auto out) { decode_stream_of(coder, data, used, ncontexts, 128, out); });
   }

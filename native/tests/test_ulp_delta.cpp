@@ -38,8 +38,9 @@ void test_sizes(const Form& form, std::size_t width) {
         if (count > 4097 && k % 3 != count % 3) continue;
         const std::size_t nbytes = count * width + (seed % 3 ? 0 : seed % width);
         const Buffer target = make_data(static_cast<Shape>(k), nbytes, width, seed);
-        current_case() = std::string(form.name) + ", " + std::to_string(nbytes) + " bytes of width " + std::to_string(width) +
-                         ", shape " + std::to_string(k) + ", prediction " + std::to_string(kind);
+        current_case() = std::string(form.name) + ", " + std::to_string(nbytes) + " bytes of width " +
+                         std::to_string(width) + ", shape " + std::to_string(k) + ", prediction " +
+                         std::to_string(kind);
         check_chunk(form, target, make_prediction(target, width, kind, seed), width);
       }
     }
@@ -56,7 +57,8 @@ void test_other_plans(const Form& form, std::size_t width) {
       UlpPlan plan = plan_ulp_delta(planned, make_prediction(planned, other, k / 8, k), other);
       // Numbers so large that only elements of that width hold them, as half octaves of BF16 make them.
       if (k % 4 == 0) plan.model = plan.fast_model = {true, 6, std::uint64_t{3} << (8 * other - 7), 5};
-      current_case() = std::string(form.name) + ", width " + std::to_string(width) + ", a plan for width " + std::to_string(other);
+      current_case() =
+          std::string(form.name) + ", width " + std::to_string(width) + ", a plan for width " + std::to_string(other);
       try {
         check_chunk(form, target, prediction, width, &plan);
       } catch (const Error& error) {
@@ -75,7 +77,8 @@ void test_damage(const Form& form, std::size_t width) {
       const Buffer prediction = make_prediction(target, width, kind, kind);
       const Buffer coded = check_chunk(form, target, prediction, width);
       if (coded.size() > 2000) continue;
-      current_case() = std::string(form.name) + ", damaged, width " + std::to_string(width) + ", prediction " + std::to_string(kind);
+      current_case() =
+          std::string(form.name) + ", damaged, width " + std::to_string(width) + ", prediction " + std::to_string(kind);
       check_damage(coded, prediction, target.size(), kind,
                    [&](auto bytes, auto predicted, auto out) { form.decode(bytes, predicted, width, out); });
     }
@@ -97,8 +100,9 @@ void test_missing_escapes() {
   current_case() = "no short escapes";
   for (const SimdLevel level : simd_levels()) {
     set_simd_level(level);
-    const auto found = decode_or_refuse(coded, prediction, target.size(), Place::kBack,
-                                        [](auto bytes, auto predicted, auto out) { decode_ulp_delta_fast(bytes, predicted, 2, out); });
+    const auto found =
+        decode_or_refuse(coded, prediction, target.size(), Place::kBack,
+                         [](auto bytes, auto predicted, auto out) { decode_ulp_delta_fast(bytes, predicted, 2, out); });
     check(!found, "missing short escapes are damage");
   }
 }
@@ -109,7 +113,8 @@ void test_wrong_arguments(const Form& form) {
   check_refused(ErrorKind::kShapeMismatch, "a shorter prediction", [&] { form.encode(bytes, other, 2, {}, out); });
   check_refused(ErrorKind::kUsage, "a width of 3", [&] { form.encode(bytes, bytes, 3, {}, out); });
   check_refused(ErrorKind::kCorruptPack, "a width of 3 to decode", [&] { form.decode(bytes, bytes, 3, bytes); });
-  check_refused(ErrorKind::kShapeMismatch, "a shorter prediction to decode by", [&] { form.decode(bytes, other, 2, bytes); });
+  check_refused(ErrorKind::kShapeMismatch, "a shorter prediction to decode by",
+                [&] { form.decode(bytes, other, 2, bytes); });
 }
 
 }  // namespace
