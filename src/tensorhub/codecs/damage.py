@@ -8,6 +8,7 @@ UsageError.
 
 from __future__ import annotations
 
+from tensorhub.codecs.base import Buffer
 from tensorhub.errors import CorruptPackError, ShapeMismatchError, UnsupportedVersionError
 
 
@@ -79,28 +80,33 @@ def check_no_parameters(name: str, parameters: bytes) -> None:
         raise corrupt_chunk(name, "no parameters", f"{len(parameters)} bytes of parameters")
 
 
-def check_prediction_size(name: str, prediction_nbytes: int | None, nbytes: int) -> None:
+def require_prediction(name: str, prediction: Buffer | None, nbytes: int) -> Buffer:
     """Refuse a prediction that is missing or of another length than the chunk.
 
     Parameters
     ----------
     name
         Name of the codec.
-    prediction_nbytes
-        Length of the prediction; None where there is none.
+    prediction
+        Of the context; None where there is none.
     nbytes
         Length of the chunk.
+
+    Returns
+    -------
+    Buffer
+        The prediction, of ``nbytes`` bytes.
 
     Raises
     ------
     ShapeMismatchError
-        They differ.
+        There is none, or it has another length.
     """
-    if prediction_nbytes != nbytes:
-        found = "no prediction" if prediction_nbytes is None else f"{prediction_nbytes} bytes"
+    if prediction is None or len(prediction) != nbytes:
         raise ShapeMismatchError(
             f"prediction for {name}",
             expected=f"{nbytes} bytes",
-            found=found,
+            found="no prediction" if prediction is None else f"{len(prediction)} bytes",
             action="Give the bytes that the chunk's predictor makes.",
         )
+    return prediction

@@ -25,7 +25,7 @@ from dataclasses import replace
 from tensorhub._native import PlanesPlan, UlpPlan, plan_planes, plan_ulp_delta
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
 from tensorhub.codecs.byte_statistics import sample_pieces
-from tensorhub.codecs.damage import check_prediction_size
+from tensorhub.codecs.damage import require_prediction
 from tensorhub.codecs.mode import Mode
 from tensorhub.codecs.planes import MAX_WIDTH
 from tensorhub.codecs.registry import (
@@ -202,8 +202,7 @@ def _plan_planes(target: memoryview, width: int) -> PlanesPlan:
 
 def _plan_delta(target: memoryview, context: CodecContext) -> UlpPlan | None:
     """Look at a sample of target and prediction; None where the width has no differences."""
-    prediction = b"" if context.prediction is None else context.prediction
-    check_prediction_size("the planner", len(prediction), len(target))
+    prediction = require_prediction("the planner", context.prediction, len(target))
     if context.element_width not in WIDTHS:
         return None
     return plan_ulp_delta(target, prediction, context.element_width)
@@ -238,13 +237,14 @@ def _contenders(target: memoryview, context: CodecContext) -> list[ResidualCodec
 
 def _standalone(target: memoryview, context: CodecContext, predicted: int) -> list[ResidualCodec]:
     """Give the codecs without a prediction that may be the smallest."""
-    is_like_weights = _is_like_weights(target, context.element_width, predicted)
+    width, is_max = context.element_width, context.mode is Mode.MAX
+    is_like_weights = _is_like_weights(target, width, predicted)
     contenders: list[ResidualCodec] = [PLANES]
-    if context.mode is Mode.MAX and context.element_width in (2, 4):
+    if is_max and width in (2, 4):
         # Of plain floats joint symbols are always smaller, if only by 0.3 %; both are made where it is open.
         contenders = [JOINT] if is_like_weights and len(target) > _TRY_ALL_NBYTES else [PLANES, JOINT]
-    if not is_like_weights and _repeats(target, context.element_width, predicted):
-        contenders += [ZSTD, PLANES_ZSTD] if context.mode is Mode.MAX else [ZSTD]
+    if not is_like_weights and _repeats(target, width, predicted):
+        contenders = [*contenders, ZSTD, PLANES_ZSTD] if is_max else [ZSTD]
     return contenders
 
 

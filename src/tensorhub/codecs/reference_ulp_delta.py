@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tensorhub.codecs.damage import check_prediction_size
+from tensorhub.codecs.damage import require_prediction
 from tensorhub.codecs.reference_planes import MAX_NBYTES
 from tensorhub.codecs.reference_streams import (
     GROUP,
@@ -221,7 +221,7 @@ def _read_model(
     cursor.require(shift < 8 * width, "a shift below the element's bits", shift)
     cursor.require(1 <= contexts <= max_contexts, f"1 to {max_contexts} contexts", contexts)
     cursor.require(top < 1 << 8 * width, "a highest magnitude that an element can have", top)
-    check_prediction_size(cursor.name, len(prediction), nbytes)
+    require_prediction(cursor.name, prediction, nbytes)
     base: Numbers = np.frombuffer(prediction[: nbytes // width * width], f"<u{width}")
     return UlpModel(kind == 0, shift, top, contexts), base
 

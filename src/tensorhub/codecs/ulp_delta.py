@@ -8,25 +8,36 @@ Invariants: lossless for every bit pattern; the prediction has the chunk's lengt
 
 from __future__ import annotations
 
-from tensorhub._native import decode_ulp_delta, encode_ulp_delta
+from tensorhub._native import UlpPlan, decode_ulp_delta, encode_ulp_delta
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
-from tensorhub.codecs.damage import check_no_parameters, check_prediction_size, check_version
+from tensorhub.codecs.damage import check_no_parameters, check_version, require_prediction
 
 WIDTHS = (1, 2, 4, 8)
 
 
 class UlpDeltaCodec(ResidualCodec):
-    """Codes tokens of folded differences by rANS with 12-bit frequencies, in contexts of the base's magnitude."""
+    """Codes tokens of folded differences by rANS with 12-bit frequencies, in contexts of the base's magnitude.
+
+    ``ulp_delta_fast`` is this class with other kernels.
+    """
 
     codec_id = 6
     name = "ulp_delta"
     needs_prediction = True
 
+    @staticmethod
+    def _encode(target: Buffer, prediction: Buffer, width: int, plan: UlpPlan | None) -> bytes:
+        return encode_ulp_delta(target, prediction, width, plan)
+
+    @staticmethod
+    def _decode(coded: Buffer, prediction: Buffer, width: int, out: bytearray | memoryview) -> None:
+        decode_ulp_delta(coded, prediction, width, out)
+
     def encode(self, target: Buffer, context: CodecContext) -> CodedChunk | None:  # noqa: D102 - inherited
-        prediction = require_prediction(self.name, context, len(target))
+        prediction = require_prediction(self.name, context.prediction, len(target))
         if context.element_width not in WIDTHS:
             return None
-        data = encode_ulp_delta(target, prediction, context.element_width, context.delta_plan)
+        data = self._encode(target, prediction, context.element_width, context.delta_plan)
         return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
 
     def decode(  # noqa: D102 - docstring inherited
@@ -39,32 +50,5 @@ class UlpDeltaCodec(ResidualCodec):
     ) -> None:
         check_version(self.name, self.version, version)
         check_no_parameters(self.name, parameters)
-        prediction = require_prediction(self.name, context, len(out))
-        decode_ulp_delta(coded, prediction, context.element_width, out)
-
-
-def require_prediction(name: str, context: CodecContext, nbytes: int) -> Buffer:
-    """Give the prediction of a context.
-
-    Parameters
-    ----------
-    name
-        Name of the codec.
-    context
-        As handed to the codec.
-    nbytes
-        Length of the chunk.
-
-    Returns
-    -------
-    Buffer
-        Of ``nbytes`` bytes.
-
-    Raises
-    ------
-    ShapeMismatchError
-        There is none, or it has another length.
-    """
-    prediction = context.prediction
-    check_prediction_size(name, None if prediction is None else len(prediction), nbytes)
-    return b"" if prediction is None else prediction
+        prediction = require_prediction(self.name, context.prediction, len(out))
+        self._decode(coded, prediction, context.element_width, out)

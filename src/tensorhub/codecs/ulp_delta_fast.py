@@ -8,35 +8,21 @@ Invariants: lossless for every bit pattern; the prediction has the chunk's lengt
 
 from __future__ import annotations
 
-from tensorhub._native import decode_ulp_delta_fast, encode_ulp_delta_fast
-from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
-from tensorhub.codecs.damage import check_no_parameters, check_version
-from tensorhub.codecs.ulp_delta import WIDTHS, require_prediction
+from tensorhub._native import UlpPlan, decode_ulp_delta_fast, encode_ulp_delta_fast
+from tensorhub.codecs.base import Buffer
+from tensorhub.codecs.ulp_delta import UlpDeltaCodec
 
 
-class UlpDeltaFastCodec(ResidualCodec):
+class UlpDeltaFastCodec(UlpDeltaCodec):
     """Codes 16 tokens of folded differences by rANS with 16-bit states, in contexts of the base's magnitude."""
 
     codec_id = 7
     name = "ulp_delta_fast"
-    needs_prediction = True
 
-    def encode(self, target: Buffer, context: CodecContext) -> CodedChunk | None:  # noqa: D102 - inherited
-        prediction = require_prediction(self.name, context, len(target))
-        if context.element_width not in WIDTHS:
-            return None
-        data = encode_ulp_delta_fast(target, prediction, context.element_width, context.delta_plan)
-        return CodedChunk(self.codec_id, self.version, b"", data) if len(data) < len(target) else None
+    @staticmethod
+    def _encode(target: Buffer, prediction: Buffer, width: int, plan: UlpPlan | None) -> bytes:
+        return encode_ulp_delta_fast(target, prediction, width, plan)
 
-    def decode(  # noqa: D102 - docstring inherited
-        self,
-        coded: Buffer,
-        context: CodecContext,
-        version: int,
-        parameters: bytes,
-        out: bytearray | memoryview,
-    ) -> None:
-        check_version(self.name, self.version, version)
-        check_no_parameters(self.name, parameters)
-        prediction = require_prediction(self.name, context, len(out))
-        decode_ulp_delta_fast(coded, prediction, context.element_width, out)
+    @staticmethod
+    def _decode(coded: Buffer, prediction: Buffer, width: int, out: bytearray | memoryview) -> None:
+        decode_ulp_delta_fast(coded, prediction, width, out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tensorhub._native import merge_planes_xor, xor_split_planes
 from tensorhub.codecs.base import Buffer, CodecContext, CodedChunk, ResidualCodec
-from tensorhub.codecs.damage import check_no_parameters, check_prediction_size, check_version, corrupt_chunk
+from tensorhub.codecs.damage import check_no_parameters, check_version, corrupt_chunk, require_prediction
 from tensorhub.codecs.plane_streams import MAX_PLANES, decode_planes, encode_planes
 from tensorhub.codecs.scratch import lend_scratch
 
@@ -22,7 +22,10 @@ class XorPlanesZstdCodec(ResidualCodec):
     needs_prediction = True
 
     def encode(self, target: Buffer, context: CodecContext) -> CodedChunk | None:  # noqa: D102 - inherited
-        width, prediction = context.element_width, self._prediction(context, len(target))
+        width, prediction = (
+            context.element_width,
+            require_prediction(self.name, context.prediction, len(target)),
+        )
         if width > MAX_PLANES:
             return None
         planes = lend_scratch("XOR planes", len(target))
@@ -40,14 +43,9 @@ class XorPlanesZstdCodec(ResidualCodec):
     ) -> None:
         check_version(self.name, self.version, version)
         check_no_parameters(self.name, parameters)
-        prediction = self._prediction(context, len(out))
+        prediction = require_prediction(self.name, context.prediction, len(out))
         planes = lend_scratch("XOR planes", len(out))
         flags = decode_planes(self.name, coded, context.element_width, planes)
         if flags:
             raise corrupt_chunk(self.name, "no flags", f"{flags:#04x}")
         merge_planes_xor(planes, prediction, context.element_width, out)
-
-    def _prediction(self, context: CodecContext, nbytes: int) -> Buffer:
-        prediction = context.prediction
-        check_prediction_size(self.name, None if prediction is None else len(prediction), nbytes)
-        return b"" if prediction is None else prediction

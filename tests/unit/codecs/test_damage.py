@@ -15,7 +15,9 @@ def test_messages():
     with pytest.raises(CorruptPackError, match="3 bytes of parameters"):
         damage.check_no_parameters("zstd", b"abc")
     with pytest.raises(ShapeMismatchError, match="no prediction"):
-        damage.check_prediction_size("xor", None, 4)
+        damage.require_prediction("xor", None, 4)
     damage.check_version("zstd", 1, 1)
     damage.check_no_parameters("zstd", b"")
-    damage.check_prediction_size("xor", 4, 4)
+    with pytest.raises(ShapeMismatchError, match="3 bytes"):
+        damage.require_prediction("xor", b"abc", 4)
+    assert damage.require_prediction("xor", b"abcd", 4) == b"abcd"

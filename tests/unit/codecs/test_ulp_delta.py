@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tensorhub.codecs.base import CodecContext
-from tensorhub.codecs.ulp_delta import UlpDeltaCodec, require_prediction
-from tensorhub.errors import ShapeMismatchError
+from tensorhub.codecs.ulp_delta import UlpDeltaCodec
 from tensorhub.testing.weights import weight_samples
 
 codec = UlpDeltaCodec()
@@ -77,10 +76,3 @@ def test_unrelated_predictions_and_other_widths_are_declined():
     assert encode(noise, rng.bytes(200_000), 2) is None
     for width in (3, 16, 17):
         assert codec.encode(bytes(1000), CodecContext(width, bytes(1000))) is None
-
-
-def test_require_prediction():
-    assert require_prediction("x", CodecContext(2, b"ab"), 2) == b"ab"
-    for context in (CodecContext(2), CodecContext(2, b"abc")):
-        with pytest.raises(ShapeMismatchError):
-            require_prediction("x", context, 2)
