@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -25,8 +24,6 @@ namespace nb = nanobind;
 namespace tensorhub::bindings {
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
 // Memory that a thread keeps for what its encoders write, before the exact size is known.
 std::span<std::uint8_t> output_room(std::size_t nbytes) {
   static thread_local std::unique_ptr<std::uint8_t[]> memory;
@@ -36,13 +33,6 @@ std::span<std::uint8_t> output_room(std::size_t nbytes) {
     size = nbytes;
   }
   return {memory.get(), size};
-}
-
-// Refuses what no chunk can be, before memory is asked for by its size.
-void check_chunk(std::size_t nbytes, std::size_t width) {
-  if (nbytes <= kPlanesMaxNbytes && width >= 1 && width <= kPlanesMaxWidth) return;
-  throw Error(ErrorKind::kUsage, "a chunk to code", "at most 4 MiB of elements of 1 to 16 bytes",
-              std::to_string(nbytes) + " bytes of elements of " + std::to_string(width), "Use another codec.");
 }
 
 // Encodes without the GIL, then copies what came out into a bytes object.
@@ -74,20 +64,10 @@ FloatKind kind_of(unsigned kind) {
   return static_cast<FloatKind>(kind);
 }
 
-// Decoders check coded bytes before they write: what changes in between would undo the checks.
-void require_apart(Bytes in, Bytes out) {
-  const std::less_equal<const std::uint8_t*> not_after;  // a total order, also across objects
-  if (in.empty() || out.empty()) return;
-  if (not_after(in.data() + in.size(), out.data()) || not_after(out.data() + out.size(), in.data())) return;
-  throw Error(ErrorKind::kUsage, "output of a decoder", "an output apart from the inputs", "overlapping buffers",
-              "Give the output memory of its own.");
-}
-
 // A plan as Python holds it between planning and encoding: opaque, of this process.
 template <auto kEncode>
 nb::object encode_against(nb::handle target, nb::handle prediction, std::size_t width, const UlpPlan* plan) {
   const InputBuffer t(target), p(prediction);
-  check_chunk(t.bytes().size(), width);
   return encoded(ulp_delta_bound(t.bytes().size(), width), [&](std::span<std::uint8_t> out) {
     return kEncode(t.bytes(), p.bytes(), width, plan ? *plan : plan_ulp_delta(t.bytes(), p.bytes(), width), out);
   });
@@ -97,8 +77,6 @@ template <auto kDecode>
 void decode_against(nb::handle coded, nb::handle prediction, std::size_t width, nb::handle out) {
   const InputBuffer c(coded), p(prediction);
   const OutputBuffer o(out);
-  require_apart(c.bytes(), o.bytes());
-  require_apart(p.bytes(), o.bytes());
   const nb::gil_scoped_release released;
   kDecode(c.bytes(), p.bytes(), width, o.bytes());
 }
@@ -107,7 +85,6 @@ template <auto kDecode>
 void decode_alone(nb::handle coded, std::size_t width, nb::handle out) {
   const InputBuffer c(coded);
   const OutputBuffer o(out);
-  require_apart(c.bytes(), o.bytes());
   const nb::gil_scoped_release released;
   kDecode(c.bytes(), width, o.bytes());
 }
@@ -159,7 +136,6 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, std::size_t width, unsigned effort, const PlanesPlan* plan) {
         const InputBuffer t(target);
         const PlanesEffort how = effort_of(effort);
-        check_chunk(t.bytes().size(), width);
         return encoded(planes_bound(t.bytes().size(), width),
                        [&](std::span<std::uint8_t> out) {
                          return encode_planes(t.bytes(), width, how, plan ? *plan : plan_planes(t.bytes(), width), out);
@@ -174,7 +150,6 @@ void bind_codecs(nb::module_& module) {
       [](nb::handle target, unsigned kind) {
         const InputBuffer t(target);
         const FloatKind which = kind_of(kind);
-        check_chunk(t.bytes().size(), 2);
         return encoded(joint_bound(t.bytes().size()),
                        [&](std::span<std::uint8_t> out) { return encode_joint(t.bytes(), which, out); });
       },

@@ -9,6 +9,7 @@
 #include "corrupt.hpp"
 #include "frequencies.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 
 #define TENSORHUB_KERNELS "cascade_kernels.hpp"
@@ -87,11 +88,7 @@ std::size_t cascade_bound(std::size_t nbytes) {
 }
 
 std::size_t encode_cascade(std::span<const std::uint8_t> symbols, std::span<std::uint8_t> out) {
-  if (out.size() < cascade_bound(symbols.size())) {
-    throw Error(ErrorKind::kShapeMismatch, "output of the cascade",
-                std::to_string(cascade_bound(symbols.size())) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("the cascade", cascade_bound(symbols.size()), out.size());
   const std::size_t blocks = (symbols.size() + kCascadeBlockValues - 1) / kCascadeBlockValues;
   std::uint8_t* at = out.data() + 4 * blocks;
   for (std::size_t block = 0; block < blocks; ++block) {

@@ -37,24 +37,24 @@ void merge_some(const std::uint8_t* const* planes, std::size_t begin, std::size_
 
 void split_elements(const std::uint8_t* from, std::size_t count, std::size_t width, bool moved,
                     std::uint8_t* const* planes) {
-  std::size_t done = 0;
-  if (width == 2 || width == 4) {
-    const std::size_t steps = count / 64;
-    (width == 2 ? TENSORHUB_DISPATCH(planes_split2) : TENSORHUB_DISPATCH(planes_split4))(from, moved, planes, steps);
-    done = 64 * steps;
+  const bool has_vectors = width == 2 || width == 4 || width == 8;
+  if (has_vectors) {
+    (width == 2   ? TENSORHUB_DISPATCH(planes_split2)
+     : width == 4 ? TENSORHUB_DISPATCH(planes_split4)
+                  : TENSORHUB_DISPATCH(planes_split8))(from, moved, planes, count / 64);
   }
-  split_some(from, done, count, width, moved, planes);
+  split_some(from, has_vectors ? count / 64 * 64 : 0, count, width, moved, planes);
 }
 
 void merge_elements(const std::uint8_t* const* planes, std::size_t count, std::size_t width, bool moved,
                     std::uint8_t* out) {
-  std::size_t done = 0;
-  if (width == 2 || width == 4) {
-    const std::size_t steps = count / 64;
-    (width == 2 ? TENSORHUB_DISPATCH(planes_merge2) : TENSORHUB_DISPATCH(planes_merge4))(planes, moved, out, steps);
-    done = 64 * steps;
+  const bool has_vectors = width == 2 || width == 4 || width == 8;
+  if (has_vectors) {
+    (width == 2   ? TENSORHUB_DISPATCH(planes_merge2)
+     : width == 4 ? TENSORHUB_DISPATCH(planes_merge4)
+                  : TENSORHUB_DISPATCH(planes_merge8))(planes, moved, out, count / 64);
   }
-  merge_some(planes, done, count, width, moved, out);
+  merge_some(planes, has_vectors ? count / 64 * 64 : 0, count, width, moved, out);
 }
 
 }  // namespace tensorhub

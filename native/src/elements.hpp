@@ -1,7 +1,7 @@
 // Elements to byte planes and back, for whole chunks and for tiles of them.
 //
 // Duty: the two layouts of planes (plain, and with the sign moved out of the exponent), by vectors where elements
-// have 2 or 4 bytes. Not its duty: coding planes.
+// have 2, 4 or 8 bytes. Not its duty: coding planes.
 #pragma once
 
 #include <cstddef>

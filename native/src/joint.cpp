@@ -11,6 +11,7 @@
 #include "elements.hpp"
 #include "entropy.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 #include "stream.hpp"
 
@@ -38,16 +39,6 @@ std::size_t width_of(FloatKind kind) { return kind == FloatKind::kF32 ? 4 : 2; }
 std::size_t packed_nbytes(FloatKind kind) { return kind == FloatKind::kF16 ? 8 : 48; }  // of 64 values
 std::size_t low_planes(FloatKind kind) { return kind == FloatKind::kF32 ? 2 : kind == FloatKind::kF16 ? 1 : 0; }
 std::size_t padded(std::size_t count) { return (count + 63) / 64 * 64; }
-
-// Planes as the codec sees them: `low` whole planes, and the one or two that hold sign, exponent and top bits.
-struct Planes {
-  std::array<std::uint8_t*, 4> at{};
-  std::size_t count;
-
-  Planes(std::span<std::uint8_t> memory, std::size_t width, std::size_t values, std::size_t stride) : count(values) {
-    for (std::size_t k = 0; k < width; ++k) at[k] = memory.data() + k * stride;
-  }
-};
 
 bool is_moved(FloatKind kind) { return kind != FloatKind::kF16; }
 
@@ -187,6 +178,7 @@ const std::uint8_t* patch_escapes(FloatKind kind, std::span<const std::uint8_t> 
 }  // namespace
 
 std::size_t joint_bound(std::size_t nbytes) {
+  require_chunk(nbytes, 2);
   const std::size_t count = nbytes / 2 + 64;
   return kHeadNbytes + 2 * kStreamHeadNbytes + wide_rans_bound(count / kSegmentValues + 1, 1) + 2 * count + count +
          2 * stream_bound(count) + wide_rans_bound(count, kMaxClasses) + 4;
@@ -194,17 +186,17 @@ std::size_t joint_bound(std::size_t nbytes) {
 
 std::size_t encode_joint(std::span<const std::uint8_t> target, FloatKind kind, std::span<std::uint8_t> out) {
   const std::size_t width = width_of(kind), count = target.size() / width, tail = target.size() % width;
-  if (target.size() > kPlanesMaxNbytes || out.size() < joint_bound(target.size())) {
-    throw Error(ErrorKind::kShapeMismatch, "output of joint coding",
-                std::to_string(joint_bound(target.size())) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("joint coding", joint_bound(target.size()), out.size());
   const std::size_t stride = padded(count) + 64;
-  const Planes planes(scratch<std::uint8_t>(ScratchSlot::kPlanes, width * stride), width, count, stride);
-  for (std::size_t k = 0; k < width; ++k) std::memset(planes.at[k] + count, 0, stride - count);
-  split_elements(target.data(), count, width, is_moved(kind), planes.at.data());
+  const auto memory = scratch<std::uint8_t>(ScratchSlot::kPlanes, width * stride);
+  std::array<std::uint8_t*, 4> planes{};
+  for (std::size_t k = 0; k < width; ++k) {
+    planes[k] = memory.data() + k * stride;
+    std::memset(planes[k] + count, 0, stride - count);
+  }
+  split_elements(target.data(), count, width, is_moved(kind), planes.data());
   const auto keys = scratch<std::uint16_t>(ScratchSlot::kWords, count);
-  make_keys(kind, planes.at.data(), count, keys.data());
+  make_keys(kind, planes.data(), count, keys.data());
   std::array<std::uint8_t, kKeys> token_of_key;
   const std::uint16_t first_key = choose_window(keys, token_of_key);
   const auto tokens = scratch<std::uint8_t>(ScratchSlot::kTokens, count);
@@ -235,13 +227,13 @@ std::size_t encode_joint(std::span<const std::uint8_t> target, FloatKind kind, s
   }
   const std::size_t steps = padded(count) / 64;
   if (kind == FloatKind::kF16) {
-    TENSORHUB_DISPATCH(joint_pack1)(planes.at[1], out.data() + at, steps);
+    TENSORHUB_DISPATCH(joint_pack1)(planes[1], out.data() + at, steps);
   } else {
-    TENSORHUB_DISPATCH(joint_pack6)(planes.at[width - 2], out.data() + at, out.data() + at + 32 * steps, steps);
+    TENSORHUB_DISPATCH(joint_pack6)(planes[width - 2], out.data() + at, out.data() + at + 32 * steps, steps);
   }
   at += steps * packed_nbytes(kind);
   for (std::size_t k = 0; k < low_planes(kind); ++k) {
-    const CodedStream coded = encode_stream({planes.at[k], count}, PlanesEffort::kSmall, out.subspan(at));
+    const CodedStream coded = encode_stream({planes[k], count}, PlanesEffort::kSmall, out.subspan(at));
     head[kHeadNbytes + k * kStreamHeadNbytes] = static_cast<std::uint8_t>(coded.mode);
     put32(head + kHeadNbytes + k * kStreamHeadNbytes + 1, coded.nbytes);
     at += coded.nbytes;
@@ -266,6 +258,7 @@ void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::s
   const auto kind = static_cast<FloatKind>(head[0]);
   if (width != width_of(kind)) throw corrupt(kThing, "elements of the kind's width", width);
   if (out.size() > kPlanesMaxNbytes) throw corrupt(kThing, "at most 4 MiB", out.size());
+  require_apart(kThing, coded, out);
   const std::size_t count = out.size() / width, tail = out.size() % width, steps = padded(count) / 64;
   const std::size_t nclasses = head[1], first_key = head[2] | std::size_t{head[3]} << 8;
   if (nclasses < 1 || nclasses > kMaxClasses) throw corrupt(kThing, "1 to 16 classes", nclasses);

@@ -1,36 +1,22 @@
-// Byte planes and friends: size checks, dispatch, and the portable bodies.
+// Byte planes in one buffer, and small kernels beside them: size checks and plain loops.
 //
-// Duty: the functions of planes.hpp. The portable loops are written so that a compiler vectorises the fixed widths
-// (NEON's interleaved loads and stores fit them); AVX2 has its own file because compilers do that shuffle badly.
+// Duty: the functions of planes.hpp, which the codecs of the first generation are made of. Not its duty: the shuffles;
+// elements.cpp has them for all codecs.
 #include "tensorhub/planes.hpp"
 
-#include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 #include <string>
+#include <vector>
 
-#include "planes_avx2.hpp"
+#include "elements.hpp"
+#include "require.hpp"
+#include "scratch.hpp"
+#include "simd/paths.hpp"
 #include "tensorhub/error.hpp"
 
 namespace tensorhub {
 namespace {
-
-constexpr const char* kFixCaller = "Give buffers of the sizes that the function names.";
-
-void require_size(const char* thing, std::size_t expected, std::size_t found) {
-  if (expected == found) return;
-  throw Error(ErrorKind::kShapeMismatch, thing, std::to_string(expected) + " bytes", std::to_string(found) + " bytes",
-              kFixCaller);
-}
-
-void require_apart(const char* thing, Bytes in, MutableBytes out) {
-  if (in.empty() || out.empty()) return;
-  const std::less_equal<const std::uint8_t*> not_after;  // a total order, also across objects
-  if (not_after(in.data() + in.size(), out.data()) || not_after(out.data() + out.size(), in.data())) return;
-  throw Error(ErrorKind::kUsage, thing, "an output apart from the inputs", "overlapping buffers",
-              "Give the output memory of its own.");
-}
 
 void require_width(std::size_t width) {
   if (width != 0) return;
@@ -42,94 +28,16 @@ void copy(const std::uint8_t* from, std::size_t nbytes, std::uint8_t* to) {
   if (nbytes != 0) std::memcpy(to, from, nbytes);
 }
 
-#ifdef TENSORHUB_HAS_AVX2
-bool has_avx2() {
-  static const bool supported = __builtin_cpu_supports("avx2") != 0;
-  return supported;
-}
-#endif
-
-// kWidth 0 means that the width is known at run time only.
-template <std::size_t kWidth, bool kXor>
-void split_from(const std::uint8_t* in, const std::uint8_t* prediction, std::size_t run_width, std::size_t first,
-                std::size_t count, std::uint8_t* out) {
-  const std::size_t width = kWidth == 0 ? run_width : kWidth;
-  for (std::size_t plane = 0; plane < width; ++plane) {
-    for (std::size_t i = first; i < count; ++i) {
-      std::uint8_t value = in[i * width + plane];
-      if constexpr (kXor) value = static_cast<std::uint8_t>(value ^ prediction[i * width + plane]);
-      out[plane * count + i] = value;
-    }
-  }
-}
-
-template <std::size_t kWidth, bool kXor>
-void merge_from(const std::uint8_t* planes, const std::uint8_t* prediction, std::size_t run_width, std::size_t first,
-                std::size_t count, std::uint8_t* out) {
-  const std::size_t width = kWidth == 0 ? run_width : kWidth;
-  for (std::size_t i = first; i < count; ++i) {
-    for (std::size_t plane = 0; plane < width; ++plane) {
-      std::uint8_t value = planes[plane * count + i];
-      if constexpr (kXor) value = static_cast<std::uint8_t>(value ^ prediction[i * width + plane]);
-      out[i * width + plane] = value;
-    }
-  }
-}
-
-template <std::size_t kWidth, bool kXor>
-void split_fixed(const std::uint8_t* in, const std::uint8_t* prediction, std::size_t count, std::uint8_t* out) {
-  std::size_t done = 0;
-#ifdef TENSORHUB_HAS_AVX2
-  if (has_avx2()) done = avx2::split<kWidth, kXor>(in, prediction, count, out);
-#endif
-  split_from<kWidth, kXor>(in, prediction, kWidth, done, count, out);
-}
-
-template <std::size_t kWidth, bool kXor>
-void merge_fixed(const std::uint8_t* planes, const std::uint8_t* prediction, std::size_t count, std::uint8_t* out) {
-  std::size_t done = 0;
-#ifdef TENSORHUB_HAS_AVX2
-  if (has_avx2()) done = avx2::merge<kWidth, kXor>(planes, prediction, count, out);
-#endif
-  merge_from<kWidth, kXor>(planes, prediction, kWidth, done, count, out);
-}
-
 void xor_run(const std::uint8_t* a, const std::uint8_t* b, std::size_t nbytes, std::uint8_t* out) {
   for (std::size_t i = 0; i < nbytes; ++i) out[i] = static_cast<std::uint8_t>(a[i] ^ b[i]);
 }
 
-template <bool kXor>
-void split_any(Bytes in, Bytes prediction, std::size_t width, MutableBytes out) {
-  const std::size_t count = width == 1 ? 0 : in.size() / width, body = count * width;  // width 1 is all tail
-  const std::uint8_t* p = kXor ? prediction.data() : nullptr;
-  switch (width) {
-    case 2: split_fixed<2, kXor>(in.data(), p, count, out.data()); break;
-    case 4: split_fixed<4, kXor>(in.data(), p, count, out.data()); break;
-    case 8: split_fixed<8, kXor>(in.data(), p, count, out.data()); break;
-    default: split_from<0, kXor>(in.data(), p, width, 0, count, out.data());
-  }
-  if constexpr (kXor) {
-    xor_run(in.data() + body, p + body, in.size() - body, out.data() + body);
-  } else {
-    copy(in.data() + body, in.size() - body, out.data() + body);
-  }
-}
-
-template <bool kXor>
-void merge_any(Bytes planes, Bytes prediction, std::size_t width, MutableBytes out) {
-  const std::size_t count = width == 1 ? 0 : planes.size() / width, body = count * width;
-  const std::uint8_t* p = kXor ? prediction.data() : nullptr;
-  switch (width) {
-    case 2: merge_fixed<2, kXor>(planes.data(), p, count, out.data()); break;
-    case 4: merge_fixed<4, kXor>(planes.data(), p, count, out.data()); break;
-    case 8: merge_fixed<8, kXor>(planes.data(), p, count, out.data()); break;
-    default: merge_from<0, kXor>(planes.data(), p, width, 0, count, out.data());
-  }
-  if constexpr (kXor) {
-    xor_run(planes.data() + body, p + body, planes.size() - body, out.data() + body);
-  } else {
-    copy(planes.data() + body, planes.size() - body, out.data() + body);
-  }
+// Where the planes of `count` elements lie in one buffer.
+template <typename Byte>
+std::vector<Byte*> plane_starts(Byte* planes, std::size_t count, std::size_t width) {
+  std::vector<Byte*> starts(width);
+  for (std::size_t k = 0; k < width; ++k) starts[k] = planes + k * count;
+  return starts;
 }
 
 void check_planes(Bytes in, std::size_t width, MutableBytes out) {
@@ -158,7 +66,7 @@ void check_prediction(Bytes in, Bytes prediction, MutableBytes out) {
   return total;
 }
 
-#ifdef TENSORHUB_HAS_AVX2
+#if TENSORHUB_X86
 __attribute__((target("popcnt"))) std::uint64_t popcount_run_hardware(const std::uint8_t* a, const std::uint8_t* b,
                                                                       std::size_t nbytes) {
   return popcount_run(a, b, nbytes);
@@ -180,24 +88,31 @@ void check_sign_planes(MutableBytes high, MutableBytes low) {
 
 void split_planes(Bytes in, std::size_t width, MutableBytes out) {
   check_planes(in, width, out);
-  split_any<false>(in, {}, width, out);
+  const std::size_t count = in.size() / width, body = count * width;
+  split_elements(in.data(), count, width, false, plane_starts(out.data(), count, width).data());
+  copy(in.data() + body, in.size() - body, out.data() + body);
 }
 
 void merge_planes(Bytes planes, std::size_t width, MutableBytes out) {
   check_planes(planes, width, out);
-  merge_any<false>(planes, {}, width, out);
+  const std::size_t count = planes.size() / width, body = count * width;
+  merge_elements(plane_starts(planes.data(), count, width).data(), count, width, false, out.data());
+  copy(planes.data() + body, planes.size() - body, out.data() + body);
 }
 
 void xor_split_planes(Bytes target, Bytes prediction, std::size_t width, MutableBytes out) {
   check_planes(target, width, out);
   check_prediction(target, prediction, out);
-  split_any<true>(target, prediction, width, out);
+  const auto difference = scratch<std::uint8_t>(ScratchSlot::kWords, target.size());
+  xor_run(target.data(), prediction.data(), target.size(), difference.data());
+  split_planes(difference, width, out);
 }
 
 void merge_planes_xor(Bytes planes, Bytes prediction, std::size_t width, MutableBytes out) {
   check_planes(planes, width, out);
   check_prediction(planes, prediction, out);
-  merge_any<true>(planes, prediction, width, out);
+  merge_planes(planes, width, out);
+  xor_run(out.data(), prediction.data(), out.size(), out.data());
 }
 
 void xor_bytes(Bytes a, Bytes b, MutableBytes out) {
@@ -210,7 +125,7 @@ void xor_bytes(Bytes a, Bytes b, MutableBytes out) {
 
 std::uint64_t xor_popcount(Bytes a, Bytes b) {
   require_size("second operand", a.size(), b.size());
-#ifdef TENSORHUB_HAS_AVX2
+#if TENSORHUB_X86
   static const bool supported = __builtin_cpu_supports("popcnt") != 0;
   if (supported) return popcount_run_hardware(a.data(), b.data(), a.size());
 #endif

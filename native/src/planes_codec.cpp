@@ -12,6 +12,7 @@
 #include "elements.hpp"
 #include "entropy.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 #include "stream.hpp"
 
@@ -133,21 +134,15 @@ void move_planes(std::span<std::uint8_t> memory, std::array<const std::uint8_t*,
   }
 }
 
-void check(std::span<const std::uint8_t> target, std::size_t width) {
-  if (width < 1 || width > kPlanesMaxWidth || target.size() > kPlanesMaxNbytes) {
-    throw Error(ErrorKind::kUsage, "a chunk to code in planes", "elements of 1 to 16 bytes and at most 4 MiB",
-                std::to_string(width) + " and " + std::to_string(target.size()) + " bytes", "Use another codec.");
-  }
-}
-
 }  // namespace
 
 std::size_t planes_bound(std::size_t nbytes, std::size_t width) {
+  require_chunk(nbytes, width);
   return kHeadNbytes + width * (kStreamHeadNbytes + stream_bound(nbytes / width)) + width;
 }
 
 PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width) {
-  check(target, width);
+  require_chunk(target.size(), width);
   const Choice choice = choose_transform(target, width);
   const std::size_t count = target.size() / width;
   const auto nbytes = choice.values ? static_cast<std::size_t>(choice.bits * count / choice.values / 8) : target.size();
@@ -157,12 +152,7 @@ PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width) 
 
 std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t width, PlanesEffort effort,
                           const PlanesPlan& plan, std::span<std::uint8_t> out) {
-  check(target, width);
-  if (out.size() < planes_bound(target.size(), width)) {
-    throw Error(ErrorKind::kShapeMismatch, "output of planes",
-                std::to_string(planes_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("planes", planes_bound(target.size(), width), out.size());
   const std::size_t count = target.size() / width;
   const Transform transform = plan.subtracts && has_differences(width) ? Transform::kDifferences
                               : plan.moves_sign && width > 1           ? Transform::kSignMoved
@@ -208,6 +198,7 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
 void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::span<std::uint8_t> out) {
   if (width < 1 || width > kPlanesMaxWidth) throw corrupt(kThing, "elements of 1 to 16 bytes", width);
   if (out.size() > kPlanesMaxNbytes) throw corrupt(kThing, "at most 4 MiB", out.size());
+  require_apart(kThing, coded, out);
   const std::size_t count = out.size() / width, tail = out.size() % width;
   const std::size_t heads = kHeadNbytes + width * kStreamHeadNbytes;
   if (coded.size() < heads + tail) throw corrupt(kThing, "its heads and tail", coded.size());

@@ -89,3 +89,34 @@ inline void planes_split4(const std::uint8_t* from, bool moved, std::uint8_t* co
     store(planes[3] + 64 * step, d);
   }
 }
+
+// Elements of 8 bytes are two of 4: lower and upper halves go through buffers that stay in the first-level cache.
+inline void planes_merge8(const std::uint8_t* const* planes, bool moved, std::uint8_t* out, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    const std::uint8_t* at[8];
+    for (unsigned k = 0; k < 8; ++k) at[k] = planes[k] + 64 * step;
+    std::uint32_t halves[2][64], pairs[128];
+    planes_merge4(at, false, reinterpret_cast<std::uint8_t*>(halves[0]), 1);
+    planes_merge4(at + 4, moved, reinterpret_cast<std::uint8_t*>(halves[1]), 1);
+    for (unsigned i = 0; i < 64; ++i) {
+      pairs[2 * i] = halves[0][i];
+      pairs[2 * i + 1] = halves[1][i];
+    }
+    std::memcpy(out + 512 * step, pairs, 512);
+  }
+}
+
+inline void planes_split8(const std::uint8_t* from, bool moved, std::uint8_t* const* planes, std::size_t steps) {
+  for (std::size_t step = 0; step < steps; ++step) {
+    std::uint8_t* at[8];
+    for (unsigned k = 0; k < 8; ++k) at[k] = planes[k] + 64 * step;
+    std::uint32_t halves[2][64], pairs[128];
+    std::memcpy(pairs, from + 512 * step, 512);
+    for (unsigned i = 0; i < 64; ++i) {
+      halves[0][i] = pairs[2 * i];
+      halves[1][i] = pairs[2 * i + 1];
+    }
+    planes_split4(reinterpret_cast<const std::uint8_t*>(halves[0]), false, at, 1);
+    planes_split4(reinterpret_cast<const std::uint8_t*>(halves[1]), moved, at + 4, 1);
+  }
+}

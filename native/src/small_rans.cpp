@@ -10,6 +10,7 @@
 #include "corrupt.hpp"
 #include "frequencies.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 
 namespace tensorhub {
@@ -117,11 +118,7 @@ std::size_t small_rans_bound(std::size_t nbytes) {
 }
 
 std::size_t encode_small_rans(std::span<const std::uint8_t> symbols, std::span<std::uint8_t> out) {
-  if (out.size() < small_rans_bound(symbols.size())) {
-    throw Error(ErrorKind::kShapeMismatch, "output of small rANS",
-                std::to_string(small_rans_bound(symbols.size())) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("small rANS", small_rans_bound(symbols.size()), out.size());
   const std::size_t tables = (symbols.size() + kSmallRansTableValues - 1) / kSmallRansTableValues;
   std::vector<SmallModel> models;
   models.reserve(tables);

@@ -9,6 +9,7 @@
 #include "bit_stream.hpp"
 #include "corrupt.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 #include "tensorhub/wide_rans.hpp"
 #include "ulp_elements.hpp"
@@ -64,8 +65,9 @@ void fill_large(const std::uint8_t* tokens, std::uint64_t large, std::uint8_t* t
 }  // namespace
 
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width) {
+  require_chunk(nbytes, width);
   // Extra bits, or escapes and low bytes, take at most an element and a byte each; the rest is tables and states.
-  const std::size_t count = nbytes / std::max<std::size_t>(width, 1) + 256;
+  const std::size_t count = nbytes / width + 256;
   return kHeadNbytes + (width + 1) * count + 16 + wide_rans_bound(count, kWideRansMaxContexts) + 1024 + width;
 }
 
@@ -74,11 +76,7 @@ std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<con
   ulp_check(target, prediction, width);
   const UlpModel& model = plan.model;
   ulp_check_model(model, width, kWideRansMaxContexts, 0);
-  if (out.size() < ulp_delta_bound(target.size(), width)) {
-    throw Error(ErrorKind::kShapeMismatch, "output of ULP differences",
-                std::to_string(ulp_delta_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("ULP differences", ulp_delta_bound(target.size(), width), out.size());
   const std::size_t count = target.size() / width, tail = target.size() % width;
   const auto at_least = ulp_fast_kernels().at_least;
   const auto tokens = scratch<std::uint8_t>(ScratchSlot::kTokens, count + 64);
@@ -114,7 +112,7 @@ std::size_t encode_ulp_delta(std::span<const std::uint8_t> target, std::span<con
 
 void decode_ulp_delta(std::span<const std::uint8_t> coded, std::span<const std::uint8_t> prediction, std::size_t width,
                       std::span<std::uint8_t> out) {
-  ulp_check_decoding(kThing, prediction, width, out.size());
+  ulp_check_decoding(kThing, coded, prediction, width, out);
   const std::size_t count = out.size() / width, tail = out.size() % width;
   if (coded.size() < kHeadNbytes + tail) throw corrupt(kThing, "a head", coded.size());
   const UlpModel model = ulp_read_model(kThing, coded.data(), width, kWideRansMaxContexts);

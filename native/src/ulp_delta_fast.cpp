@@ -8,6 +8,7 @@
 #include "corrupt.hpp"
 #include "frequencies.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 #include "tensorhub/ulp_delta.hpp"
 #include "ulp_elements.hpp"
@@ -167,11 +168,7 @@ std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::spa
   const UlpModel& model = plan.fast_model;
   ulp_check_model(model, width, kUlpFastContexts, plan.fast_low);
   const std::size_t low = plan.fast_low;
-  if (out.size() < ulp_delta_bound(target.size(), width)) {
-    throw Error(ErrorKind::kShapeMismatch, "output of fast ULP differences",
-                std::to_string(ulp_delta_bound(target.size(), width)) + " bytes", std::to_string(out.size()) + " bytes",
-                "This is a bug; please report it.");
-  }
+  require_room("fast ULP differences", ulp_delta_bound(target.size(), width), out.size());
   const std::size_t count = target.size() / width, tail = target.size() % width;
   const UlpFastKernels kernels = ulp_fast_kernels();
   const std::size_t groups = count < kTwoGroupsValues ? 1 : 2, lanes = groups * kGroup;
@@ -239,7 +236,7 @@ std::size_t encode_ulp_delta_fast(std::span<const std::uint8_t> target, std::spa
 
 void decode_ulp_delta_fast(std::span<const std::uint8_t> coded, std::span<const std::uint8_t> prediction,
                            std::size_t width, std::span<std::uint8_t> out) {
-  ulp_check_decoding(kThing, prediction, width, out.size());
+  ulp_check_decoding(kThing, coded, prediction, width, out);
   const std::size_t count = out.size() / width, tail = out.size() % width;
   if (coded.size() < kHeadNbytes + tail) throw corrupt(kThing, "a head", coded.size());
   const UlpModel model = ulp_read_model(kThing, coded.data(), width, kUlpFastContexts);

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "corrupt.hpp"
+#include "require.hpp"
 #include "tensorhub/planes_codec.hpp"
 #include "ulp_fast_tables.hpp"
 
@@ -172,24 +173,20 @@ void ulp_check_model(const UlpModel& model, std::size_t width, std::size_t max_c
 }
 
 void ulp_check(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width) {
-  if (!is_width(width) || target.size() > kPlanesMaxNbytes) {
-    throw Error(ErrorKind::kUsage, "a chunk to code against a prediction", std::string(no_width()) + ", at most 4 MiB",
-                std::to_string(width) + " and " + std::to_string(target.size()) + " bytes", "Use another codec.");
-  }
-  if (prediction.size() != target.size()) {
-    throw Error(ErrorKind::kShapeMismatch, "prediction", std::to_string(target.size()) + " bytes",
-                std::to_string(prediction.size()) + " bytes", "Give the bytes that the chunk's predictor makes.");
-  }
+  require_chunk(target.size(), width);
+  if (!is_width(width))
+    throw Error(ErrorKind::kUsage, "a chunk to code against a prediction", std::string(no_width()),
+                std::to_string(width) + " bytes", "Use another codec.");
+  require_size("prediction", target.size(), prediction.size());
 }
 
-void ulp_check_decoding(std::string_view thing, std::span<const std::uint8_t> prediction, std::size_t width,
-                        std::size_t nbytes) {
+void ulp_check_decoding(std::string_view thing, std::span<const std::uint8_t> coded,
+                        std::span<const std::uint8_t> prediction, std::size_t width, std::span<const std::uint8_t> out) {
   if (!is_width(width)) throw corrupt(thing, no_width(), width);
-  if (nbytes > kPlanesMaxNbytes) throw corrupt(thing, "at most 4 MiB", nbytes);
-  if (prediction.size() != nbytes) {
-    throw Error(ErrorKind::kShapeMismatch, "prediction", std::to_string(nbytes) + " bytes",
-                std::to_string(prediction.size()) + " bytes", "Give the bytes that the chunk's predictor makes.");
-  }
+  if (out.size() > kPlanesMaxNbytes) throw corrupt(thing, "at most 4 MiB", out.size());
+  require_apart(thing, coded, out);
+  require_apart(thing, prediction, out);
+  require_size("prediction", out.size(), prediction.size());
 }
 
 }  // namespace tensorhub

@@ -63,8 +63,8 @@ UlpModel ulp_read_model(std::string_view thing, const std::uint8_t* from, std::s
 void ulp_check_model(const UlpModel& model, std::size_t width, std::size_t max_contexts, std::size_t low);
 /// @throws Error (kUsage, kShapeMismatch)
 void ulp_check(std::span<const std::uint8_t> target, std::span<const std::uint8_t> prediction, std::size_t width);
-/// @throws Error (kCorruptPack, kShapeMismatch)
-void ulp_check_decoding(std::string_view thing, std::span<const std::uint8_t> prediction, std::size_t width,
-                        std::size_t nbytes);
+/// @throws Error (kCorruptPack, kShapeMismatch, kUsage)
+void ulp_check_decoding(std::string_view thing, std::span<const std::uint8_t> coded,
+                        std::span<const std::uint8_t> prediction, std::size_t width, std::span<const std::uint8_t> out);
 
 }  // namespace tensorhub

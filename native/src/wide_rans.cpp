@@ -12,6 +12,7 @@
 #include "corrupt.hpp"
 #include "frequencies.hpp"
 #include "little_endian.hpp"
+#include "require.hpp"
 #include "scratch.hpp"
 
 #define TENSORHUB_KERNELS "wide_rans_kernels.hpp"
@@ -182,11 +183,7 @@ std::size_t wide_rans_bound(std::size_t nsymbols, std::size_t contexts) {
 
 std::size_t encode_wide_rans(std::span<const std::uint8_t> symbols, std::span<const std::uint8_t> contexts,
                              std::size_t ncontexts, std::span<std::uint8_t> out) {
-  if (out.size() < wide_rans_bound(symbols.size(), ncontexts)) {
-    throw Error(ErrorKind::kShapeMismatch, "output of wide rANS",
-                std::to_string(wide_rans_bound(symbols.size(), ncontexts)) + " bytes",
-                std::to_string(out.size()) + " bytes", "This is a bug; please report it.");
-  }
+  require_room("wide rANS", wide_rans_bound(symbols.size(), ncontexts), out.size());
   const auto counts = scratch<std::uint32_t>(ScratchSlot::kTables, 3 * 256 * ncontexts);
   const auto inverses = counts.subspan(256 * ncontexts, 256 * ncontexts);
   const auto ranges = counts.subspan(2 * 256 * ncontexts, 256 * ncontexts);

@@ -18,6 +18,7 @@ namespace tensorhub {
 enum class FloatKind : unsigned char { kBf16 = 0, kF32 = 1, kF16 = 2 };
 
 /// Worst coded size of a chunk.
+/// @throws Error (kUsage) where no chunk can be so
 std::size_t joint_bound(std::size_t nbytes);
 
 /// Code a chunk.
@@ -30,7 +31,7 @@ std::size_t encode_joint(std::span<const std::uint8_t> target, FloatKind kind, s
 /// Decode a chunk into all of `out`.
 /// @param coded may be hostile; must not overlap `out`
 /// @param width bytes of an element, as the blob record says: 2 or 4
-/// @throws Error (kCorruptPack); `out` then holds rubbish
+/// @throws Error (kCorruptPack; kUsage where `out` overlaps an input); `out` then holds rubbish
 void decode_joint(std::span<const std::uint8_t> coded, std::size_t width, std::span<std::uint8_t> out);
 
 }  // namespace tensorhub

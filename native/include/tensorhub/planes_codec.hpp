@@ -31,6 +31,7 @@ struct PlanesPlan {
 PlanesPlan plan_planes(std::span<const std::uint8_t> target, std::size_t width);
 
 /// Worst coded size of a chunk.
+/// @throws Error (kUsage) where no chunk can be so
 std::size_t planes_bound(std::size_t nbytes, std::size_t width);
 
 /// Code a chunk.
@@ -45,7 +46,7 @@ std::size_t encode_planes(std::span<const std::uint8_t> target, std::size_t widt
 
 /// Decode a chunk into all of `out`.
 /// @param coded may be hostile; must not overlap `out`
-/// @throws Error (kCorruptPack); `out` then holds rubbish
+/// @throws Error (kCorruptPack; kUsage where `out` overlaps an input); `out` then holds rubbish
 void decode_planes(std::span<const std::uint8_t> coded, std::size_t width, std::span<std::uint8_t> out);
 
 }  // namespace tensorhub

@@ -40,6 +40,7 @@ UlpPlan plan_ulp_delta(std::span<const std::uint8_t> target, std::span<const std
                        std::size_t width);
 
 /// Worst coded size of a chunk, for both codecs.
+/// @throws Error (kUsage) where no chunk can be so
 std::size_t ulp_delta_bound(std::size_t nbytes, std::size_t width);
 
 /// Code a chunk against a prediction.
