@@ -112,9 +112,9 @@ void test_wrong_arguments(const Form& form) {
   check_refused(ErrorKind::kShapeMismatch, "too small an output", [&] { form.encode(bytes, bytes, 2, {}, out); });
   check_refused(ErrorKind::kShapeMismatch, "a shorter prediction", [&] { form.encode(bytes, other, 2, {}, out); });
   check_refused(ErrorKind::kUsage, "a width of 3", [&] { form.encode(bytes, bytes, 3, {}, out); });
-  check_refused(ErrorKind::kCorruptPack, "a width of 3 to decode", [&] { form.decode(bytes, bytes, 3, bytes); });
+  check_refused(ErrorKind::kCorruptPack, "a width of 3 to decode", [&] { form.decode(bytes, bytes, 3, out); });
   check_refused(ErrorKind::kShapeMismatch, "a shorter prediction to decode by",
-                [&] { form.decode(bytes, other, 2, bytes); });
+                [&] { form.decode(bytes, other, 2, std::span(out).first(64)); });
 }
 
 }  // namespace
