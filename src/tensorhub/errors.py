@@ -38,6 +38,13 @@ what was expected, what was found, what to do; they are fields, and the text is 
     │   ├── BackendUnavailableError     (retryable)
     │   ├── BackendPermissionError
     │   └── OutOfSpaceError             (HTTP 507)
+    ├── CapacityError                   exit 15   HTTP 503   a bounded resource is full; retryable
+    │   ├── QueueFullError
+    │   ├── NotReadyError
+    │   └── RateLimitedError            (HTTP 429)
+    ├── AccessError                     exit 16   HTTP 403   who asks may not
+    │   ├── AuthenticationError         (HTTP 401)
+    │   └── ForbiddenError
     └── InvariantError                  exit 70   HTTP 500   a bug in TensorHub
 
 Invariants: exit codes are unique per branch; every class survives pickling; nothing here imports
@@ -317,6 +324,55 @@ class OutOfSpaceError(BackendError):
     """The disk or quota is full."""
 
     http_status = 507
+
+
+class CapacityError(TensorHubError):
+    """A bounded resource is full; the same request works a little later.
+
+    Attributes
+    ----------
+    retry_after_s
+        When to try again, in seconds.
+    """
+
+    exit_code = 15
+    http_status = 503
+    default_retryable = True
+    retry_after_s: int = 5
+
+
+class QueueFullError(CapacityError):
+    """More requests wait than the server lets wait."""
+
+
+class NotReadyError(CapacityError):
+    """What was asked for is still being prepared in the background."""
+
+    retry_after_s = 10
+
+
+class RateLimitedError(CapacityError):
+    """One caller asked too often."""
+
+    http_status = 429
+    retry_after_s = 60
+
+
+class AccessError(TensorHubError):
+    """Who asks may not do this."""
+
+    exit_code = 16
+    http_status = 403
+
+
+class AuthenticationError(AccessError):
+    """Nobody known asks: a token, signature or password is missing, wrong or expired."""
+
+    http_status = 401
+
+
+class ForbiddenError(AccessError):
+    """Who asks is known, and may not."""
 
 
 class InvariantError(TensorHubError):
