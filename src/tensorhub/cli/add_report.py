@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorhub as th
 from tensorhub.cli.output import print_line
-from tensorhub.cli.sizes import format_commit_id, format_count, format_nbytes, format_reduction
+from tensorhub.schema.sizes import format_commit_id, format_count, format_nbytes, format_reduction
 
 _BASES_SHOWN = 3  # the repositories leaned on most; `lineage` lists all
 

@@ -13,7 +13,7 @@ import tensorhub as th
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, print_notices, write_json
 from tensorhub.cli.progress import Watcher
-from tensorhub.cli.sizes import format_count, format_nbytes
+from tensorhub.schema.sizes import format_count, format_nbytes
 
 EXAMPLES = """
   tensorhub gc --dry-run    says what would be freed

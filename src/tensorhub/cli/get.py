@@ -23,7 +23,7 @@ from tensorhub.cli.options import (
 )
 from tensorhub.cli.output import print_line, print_notices, write_json
 from tensorhub.cli.progress import Watcher
-from tensorhub.cli.sizes import format_commit_id, format_count, format_nbytes
+from tensorhub.schema.sizes import format_commit_id, format_count, format_nbytes
 
 EXAMPLES = """
   tensorhub get me/llama-chat                         into ./llama-chat

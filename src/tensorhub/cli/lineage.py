@@ -21,7 +21,7 @@ from tensorhub.cli.options import (
     read_repository,
 )
 from tensorhub.cli.output import print_line, print_table, write_json
-from tensorhub.cli.sizes import format_commit_id, format_count, format_nbytes, format_ratio
+from tensorhub.schema.sizes import format_commit_id, format_count, format_nbytes, format_ratio
 
 EXAMPLES = """
   tensorhub lineage me/llama-chat

@@ -21,9 +21,9 @@ from tensorhub.cli.options import (
     read_repository,
 )
 from tensorhub.cli.output import print_line, print_table, write_json
-from tensorhub.cli.sizes import NOTHING, format_date, format_nbytes, format_ratio, format_shape
 from tensorhub.errors import UsageError
 from tensorhub.schema.names import parse_repository
+from tensorhub.schema.sizes import NOTHING, format_date, format_nbytes, format_ratio, format_shape
 
 EXAMPLES = """
   tensorhub ls                          repositories

@@ -22,8 +22,8 @@ from tensorhub.cli.options import (
 )
 from tensorhub.cli.output import print_line, print_notices, write_json
 from tensorhub.cli.progress import Watcher
-from tensorhub.cli.sizes import format_count, format_nbytes, format_reduction
 from tensorhub.errors import IntegrityError
+from tensorhub.schema.sizes import format_count, format_nbytes, format_reduction
 
 EXAMPLES = """
   tensorhub optimize --mode max             the whole store, as small as it can be

@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tensorhub.cli.options import CommonOptions
-from tensorhub.cli.sizes import format_count
 from tensorhub.errors import InvariantError, TensorHubError
+from tensorhub.schema.sizes import format_count
 
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool that the signal ended
 _PIPE_WIDTH = 4096  # columns when nobody watches: nothing is wrapped or cut

@@ -21,9 +21,9 @@ from tensorhub.cli.options import (
     read_repository,
 )
 from tensorhub.cli.output import confirm, is_person_there, print_line, write_json
-from tensorhub.cli.sizes import format_nbytes
 from tensorhub.errors import UsageError
 from tensorhub.schema.names import RepositoryId
+from tensorhub.schema.sizes import format_nbytes
 
 EXAMPLES = """
   tensorhub rm me/old-model --dry-run       says what would be freed

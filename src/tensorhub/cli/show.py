@@ -25,8 +25,8 @@ from tensorhub.cli.options import (
     read_repository,
 )
 from tensorhub.cli.output import print_line, write_json
-from tensorhub.cli.sizes import format_commit_id, format_count, format_date, format_nbytes, format_ratio
 from tensorhub.schema.names import RepositoryId
+from tensorhub.schema.sizes import format_commit_id, format_count, format_date, format_nbytes, format_ratio
 
 EXAMPLES = """
   tensorhub show me/llama-chat

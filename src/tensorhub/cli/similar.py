@@ -22,7 +22,7 @@ from tensorhub.cli.options import (
     read_repository,
 )
 from tensorhub.cli.output import print_line, print_table, write_json
-from tensorhub.cli.sizes import format_shape
+from tensorhub.schema.sizes import format_shape
 
 EXAMPLES = """
   tensorhub similar me/llama-chat model.embed_tokens.weight

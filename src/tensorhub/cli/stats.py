@@ -12,7 +12,7 @@ import typer
 import tensorhub as th
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import print_line, print_table, write_json
-from tensorhub.cli.sizes import format_count, format_nbytes, format_reduction, format_share
+from tensorhub.schema.sizes import format_count, format_nbytes, format_reduction, format_share
 
 EXAMPLES = """
   tensorhub stats

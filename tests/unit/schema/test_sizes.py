@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tensorhub.cli import sizes
+from tensorhub.schema import sizes
 
 
 @pytest.mark.parametrize(
