@@ -6,10 +6,11 @@ just before a ref moves and may for a moment name a tree that did not make it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from tensorhub.errors import IntegrityError
 from tensorhub.schema.digest import Digest
@@ -69,6 +70,49 @@ def fill_places(catalog: Catalog, refs: RefStore, snapshots: Snapshots) -> None:
         with suppress(IntegrityError):
             refresh_places(catalog, refs, snapshots, repository)
     catalog.mark_complete()
+
+
+_MOVE = "move"  # key in the table meta: a repository that is being renamed, lest a crash leaves its old name
+
+
+def begin_move(catalog: Catalog, old: RepositoryId, new: RepositoryId) -> None:
+    """Note that a repository is about to be renamed; :func:`finish_move` or :func:`mend_moves` takes it back."""
+    names = [[item.repo_type.value, item.repo_id] for item in (old, new)]
+    with catalog.write() as connection:
+        connection.execute(
+            insert(schema.meta).prefix_with("OR REPLACE"), {"key": _MOVE, "value": json.dumps(names)}
+        )
+
+
+def finish_move(catalog: Catalog, old: RepositoryId, new: RepositoryId) -> None:
+    """Give a renamed repository's places its new name."""
+    columns = schema.repository_tree.c
+    with catalog.write() as connection:
+        connection.execute(
+            update(schema.repository_tree)
+            .prefix_with("OR REPLACE")
+            .where(columns.repo_type == old.repo_type.value, columns.repo_id == old.repo_id)
+            .values(repo_type=new.repo_type.value, repo_id=new.repo_id)
+        )
+        connection.execute(delete(schema.meta).where(schema.meta.c.key == _MOVE))
+
+
+def mend_moves(catalog: Catalog, refs: RefStore, snapshots: Snapshots) -> None:
+    """Make places right after a renaming that was cut short; call under the store lock."""
+    with catalog.read() as connection:
+        noted = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == _MOVE)).scalar()
+    if noted is None:
+        return
+    for repo_type, repo_id in json.loads(noted):
+        with suppress(IntegrityError):  # damage is left to verify, as when places are filled
+            refresh_places(catalog, refs, snapshots, RepositoryId(RepoType(repo_type), repo_id))
+    with catalog.write() as connection:
+        connection.execute(delete(schema.meta).where(schema.meta.c.key == _MOVE))
+
+
+def has_unfinished_move(catalog: Catalog) -> bool:
+    """Say whether :func:`mend_moves` has something to do."""
+    return bool(catalog.ask("SELECT 1 FROM meta WHERE key = ?", (_MOVE,)))
 
 
 class Places:

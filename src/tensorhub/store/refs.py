@@ -1,6 +1,6 @@
 """Refs: names that point at commits, one small file each.
 
-Duty: read, list, compare-and-swap, delete. Not its duty: whether the commit exists.
+Duty: read, list, compare-and-swap, rename, delete. Not its duty: whether the commit exists.
 Invariants: a ref changes only under the store lock, by atomic rename; its file holds
 ``<commit id> <commit digest>`` and a newline. Specified in ``docs/format.md``, section 9.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tensorhub.errors import CorruptIndexError, RevisionMovedError, from_os_error
@@ -22,19 +24,47 @@ from tensorhub.store.layout import Layout, decode_ref, decode_repository, fsync_
 _LINE = re.compile(rb"([0-9a-f]{40}) (blake3:[0-9a-f]{64})\n")  # exactly: a damaged byte is never overlooked
 
 
+# How old a folder's time must be when it is listed for the list to be trusted later: file systems that keep whole
+# seconds would show no change that follows within the same one.
+_SETTLED_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The repositories of one type as they were listed: by key, and the folder's time then (0: do not trust)."""
+
+    mtime_ns: int
+    by_key: dict[tuple[str, str], RepositoryId]
+
+
 class RefStore:
-    """The refs of one store; stateless, so every answer is what the disk says now."""
+    """The refs of one store; every answer is what the disk says now. Safe to use from many threads."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._listed: dict[RepoType, _Listed] = {}  # replaced as a whole, never changed
 
     def find_repository(self, repository: RepositoryId) -> RepositoryId | None:
         """Give the repository as it is written in the store, compared without case; None if there is none."""
         if self._layout.repository(repository).is_dir():
             return repository
-        return next(
-            (other for other in self.repositories(repository.repo_type) if other.key == repository.key), None
-        )
+        return self._list_type(repository.repo_type).get(repository.key)
+
+    def _list_type(self, repo_type: RepoType) -> dict[tuple[str, str], RepositoryId]:
+        """List the repositories of one type by key; anew only where the folder changed since."""
+        folder = self._layout.refs / repo_type.value
+        try:
+            mtime_ns = folder.stat().st_mtime_ns
+        except OSError:
+            mtime_ns = 0
+        known = self._listed.get(repo_type)
+        if known is not None and known.mtime_ns and known.mtime_ns == mtime_ns:
+            return known.by_key
+        is_settled = time.time_ns() - mtime_ns > _SETTLED_NS
+        found = (decode_repository(repo_type.value, name) for name in _names(folder))
+        by_key = {repository.key: repository for repository in sorted(found, key=lambda item: item.key)}
+        self._listed[repo_type] = _Listed(mtime_ns if is_settled else 0, by_key)
+        return by_key
 
     def create_repository(self, repository: RepositoryId) -> RepositoryId:
         """Make a repository, empty until a ref is written; an existing one is left as it is."""
@@ -51,12 +81,8 @@ class RefStore:
 
     def repositories(self, repo_type: RepoType | None = None) -> list[RepositoryId]:
         """List repositories, ordered by type and id."""
-        found: list[RepositoryId] = []
-        for kind in RepoType if repo_type is None else (repo_type,):
-            found.extend(
-                decode_repository(kind.value, name) for name in _names(self._layout.refs / kind.value)
-            )
-        return sorted(found, key=lambda repository: (repository.repo_type.value, *repository.key))
+        kinds = sorted(RepoType, key=lambda kind: kind.value) if repo_type is None else (repo_type,)
+        return [repository for kind in kinds for repository in self._list_type(kind).values()]
 
     def read(self, repository: RepositoryId, ref: RefName) -> CommitReference | None:
         """Read a ref; None if it does not exist.
@@ -134,6 +160,15 @@ class RefStore:
                 fsync_folder(path.parent)
         except OSError as error:
             raise from_os_error(error, f"removing the ref {ref} of {repository}") from error
+
+    def rename_repository(self, repository: RepositoryId, new: RepositoryId) -> None:
+        """Give a repository another id, with all of its refs at once. Call under the store lock."""
+        folder, target = self._layout.repository(repository), self._layout.repository(new)
+        try:
+            folder.rename(target)
+            fsync_folder(target.parent)
+        except OSError as error:
+            raise from_os_error(error, f"renaming the repository {repository} to {new}") from error
 
     def delete_repository(self, repository: RepositoryId) -> None:
         """Remove a repository and all of its refs. Call under the store lock."""

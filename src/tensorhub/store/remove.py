@@ -1,6 +1,7 @@
 """Removing: refs, histories, repositories.
 
-Duty: move or delete refs under the lock; say what that frees. Not its duty: freeing it (``gc``).
+Duty: move or delete refs under the lock; say what that frees. Not its duty: freeing it (``gc``). Saying it means
+looking at all that lives; ``drop_ref``, ``drop_history`` and ``drop_repository`` only do it, at once in any store.
 Invariants: removing touches refs only; what anything else reaches, or leans on, stays for good. A damaged ref or
 history never keeps anything from being removed; what is freed then counts what can be known.
 """
@@ -75,10 +76,15 @@ def delete_ref(store: Store, repository: RepositoryId, ref: RefName, *, is_dry_r
     gone = [] if reference is None else [reference]
     result = _estimate(store, repository, (str(ref),), gone, kept, is_dry_run=is_dry_run)
     if not is_dry_run:
-        with store_lock(store.layout):
-            store.ref_store.delete(repository, ref)
-            _refresh(store, repository)
+        drop_ref(store, repository, ref)
     return result
+
+
+def drop_ref(store: Store, repository: RepositoryId, ref: RefName) -> None:
+    """Remove one ref; one that is not there is left so."""
+    with store_lock(store.layout):
+        store.ref_store.delete(repository, ref)
+        _refresh(store, repository)
 
 
 def delete_repository(store: Store, repository: RepositoryId, *, is_dry_run: bool) -> RemoveResult:
@@ -89,10 +95,21 @@ def delete_repository(store: Store, repository: RepositoryId, *, is_dry_run: boo
     gone = [reference for reference in refs.values() if reference is not None]
     result = _estimate(store, repository, removed, gone, kept, is_dry_run=is_dry_run)
     if not is_dry_run:
-        with store_lock(store.layout):
-            store.ref_store.delete_repository(repository)
-            _refresh(store, repository)
+        drop_repository(store, repository)
     return result
+
+
+def drop_repository(store: Store, repository: RepositoryId) -> None:
+    """Remove a repository with all of its refs.
+
+    Raises
+    ------
+    NotFoundError, BackendError
+        There is none; its folder cannot be changed.
+    """
+    with store_lock(store.layout):
+        store.ref_store.delete_repository(repository)
+        _refresh(store, repository)
 
 
 def squash(
@@ -122,18 +139,26 @@ def squash(
     )
     if is_dry_run or not commit.parents:
         return result
-    _replace_history(store, repository, ref, reference, commit, message)
+    drop_history(store, repository, ref, message=message)
     return result
 
 
-def _replace_history(
-    store: Store,
-    repository: RepositoryId,
-    ref: RefName,
-    reference: CommitReference,
-    commit: Commit,
-    message: str,
-) -> None:
+def drop_history(store: Store, repository: RepositoryId, ref: RefName, *, message: str) -> CommitReference:
+    """Make a ref's present tree a first commit; gives it. A ref without history stays as it is.
+
+    Raises
+    ------
+    RevisionNotFoundError
+        There is no such ref.
+    RevisionMovedError
+        Another writer moved it meanwhile.
+    """
+    reference = store.ref_store.read(repository, ref)
+    if reference is None:
+        raise _absent(repository, ref)
+    commit = store.snapshots.commit(reference.digest)
+    if not commit.parents:
+        return reference
     title, _, rest = message.strip().partition("\n")
     squashed = Commit(
         commit.tree,
@@ -151,3 +176,4 @@ def _replace_history(
             new = CommitReference(squashed.commit_id(digest), digest)
             store.ref_store.swap(repository, ref, reference, new)
             refresh_places(store.catalog, store.ref_store, store.snapshots, repository)
+    return new

@@ -31,10 +31,11 @@ from tensorhub.store.layout import Layout, Settings, create_layout, open_layout
 from tensorhub.store.leases import store_lock
 from tensorhub.store.listing import list_commits, list_files, list_repositories, list_tensors
 from tensorhub.store.numpy_dtypes import to_numpy_dtype
-from tensorhub.store.places import Places, fill_places
+from tensorhub.store.places import Places, fill_places, has_unfinished_move, mend_moves
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
+from tensorhub.store.ref_changes import create_ref, move_repository
 from tensorhub.store.refs import RefStore
 from tensorhub.store.remove import delete_ref, delete_repository, squash
 from tensorhub.store.snapshots import Snapshots, as_repository
@@ -64,6 +65,9 @@ class Store:
         self.places = Places(self.catalog)
         if self.catalog.is_new or self.catalog.has_news:
             fill_places(self.catalog, self.ref_store, self.snapshots)
+        if has_unfinished_move(self.catalog) and os.access(layout.root, os.W_OK):
+            with store_lock(layout):
+                mend_moves(self.catalog, self.ref_store, self.snapshots)
 
     @classmethod
     def create(cls, path: Path | str, *, is_keyed: bool = False, mode: str | Mode = Mode.BALANCED) -> Store:
@@ -149,11 +153,53 @@ class Store:
         with store_lock(self.layout):  # two spellings of one id must not both be made
             return self.ref_store.create_repository(as_repository(repository))
 
+    def create_ref(self, repository: str | RepositoryId, name: str, revision: str | None = None) -> RefInfo:
+        """Make a branch, a tag or another ref on a commit that the repository has.
+
+        Parameters
+        ----------
+        repository
+            Where.
+        name
+            A branch, or ``refs/tags/...``, ``refs/pr/...``, ``refs/convert/...``.
+        revision
+            Where it points, as for :meth:`resolve`; None for ``main``, else for the repository's only ref.
+
+        Raises
+        ------
+        RepositoryNotFoundError, RevisionNotFoundError
+            There is no such repository, or no such revision in it.
+        AlreadyExistsError
+            There is a ref of this name.
+        """
+        self._check_writable()
+        ref = parse_ref(name)
+        reference = create_ref(self, self.snapshots.repository(repository), ref, revision)
+        return RefInfo(str(ref), reference.commit_id)
+
+    def move_repository(self, repository: str | RepositoryId, new: str | RepositoryId) -> RepositoryId:
+        """Give a repository another id, with all of its refs.
+
+        The old id means nothing afterwards; a commit that somebody began under it is refused when it is published.
+
+        Raises
+        ------
+        RepositoryNotFoundError
+            There is none.
+        AlreadyExistsError
+            The new id is taken. Another spelling of its own is not.
+        UsageError
+            The new one is of another type.
+        """
+        self._check_writable()
+        return move_repository(self, self.snapshots.repository(repository), as_repository(new))
+
     def begin_commit(
         self,
         repository: str | RepositoryId,
         *,
         revision: str = "main",
+        start: str | None = None,
         mode: str | Mode | None = None,
         progress: Progress | None = None,
         workers: int | None = None,
@@ -166,6 +212,9 @@ class Store:
             Made on ``publish`` if it does not exist.
         revision
             The ref that will move; made if it does not exist.
+        start
+            Where such a new ref begins: a revision of the same repository, whose tree this commit changes and
+            which becomes its parent. Not used where the ref exists; None for an empty tree.
         mode
             How hard encoders try; by default as hard as the store says.
         progress
@@ -182,12 +231,20 @@ class Store:
         ------
         UsageError
             There is no mode of this name.
+        RepositoryNotFoundError, RevisionNotFoundError
+            There is no such ``start``.
         """
         self._check_writable()
         asked, chosen = as_repository(repository), self.settings.choose_mode(mode)
         found = self.ref_store.find_repository(asked) or asked
         return CommitTransaction(
-            self, found, parse_ref(revision), chosen, progress or Quiet(), workers or os.cpu_count() or 1
+            self,
+            found,
+            parse_ref(revision),
+            chosen,
+            progress or Quiet(),
+            workers or os.cpu_count() or 1,
+            start,
         )
 
     def delete_ref(

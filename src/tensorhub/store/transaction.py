@@ -63,12 +63,16 @@ class CommitTransaction:
         mode: Mode,
         progress: Progress,
         workers: int,
+        start: str | None = None,
     ) -> None:
         self._store = store
         self.repository = repository
         self.ref = ref
         store.catalog.catch_up()
-        self.parent = store.ref_store.read(repository, ref)
+        self._head = store.ref_store.read(repository, ref)  # what the ref must still be on publishing
+        self.parent = self._head
+        if start is not None and self._head is None:
+            self.parent = store.snapshots.resolve(repository, start)
         self._progress = progress
         self._entries: dict[str, TreeEntry] = {}
         self._files: dict[str, tuple[FileMode, PendingFile]] = {}
@@ -310,9 +314,10 @@ class CommitTransaction:
         facts
             More than the message, for imports.
         expected_head
-            Commit id that the ref must have now; by default the one it had when the transaction began.
+            Commit id that this must be made on top of; by default the one that the ref had when the transaction
+            began. The ref must not have moved since in any case.
         parents
-            By default the ref's commit.
+            By default the ref's commit; of a new ref, the one it starts from.
 
         Returns
         -------
@@ -353,10 +358,7 @@ class CommitTransaction:
             and (present.is_partial == facts.is_partial)
         ):
             self._finish_facts()
-            with store_lock(self._store.layout):
-                if self._store.ref_store.read(self.repository, self.ref) != parent:
-                    raise self._moved()
-                self._check_complete(tree_digest)
+            self._keep_commit(parent, present)
             self.close()
             return self._result(parent.commit_id, tree_digest, is_new=False)
         self.put_object(ObjectKind.TREE, tree_payload)
@@ -369,8 +371,8 @@ class CommitTransaction:
             self.repository = self._store.ref_store.find_repository(self.repository) or self.repository
             self._check_complete(tree_digest)
             record_places(self._store.catalog, self.repository, tree_digest, commit.date_ms)
-            self._store.ref_store.swap(self.repository, self.ref, self.parent, reference)
-            if parents is not None and self.parent is not None:
+            self._store.ref_store.swap(self.repository, self.ref, self._head, reference)
+            if parents is not None and self._head is not None:
                 # What the ref reached until now may be out of reach.
                 refresh_places(
                     self._store.catalog, self._store.ref_store, self._store.snapshots, self.repository
@@ -379,11 +381,21 @@ class CommitTransaction:
         self.close()
         return self._result(reference.commit_id, tree_digest, is_new=True)
 
+    def _keep_commit(self, parent: CommitReference, commit: Commit) -> None:
+        """Leave the ref at the commit whose tree nothing changed; a new ref is made there."""
+        with store_lock(self._store.layout):
+            if self._store.ref_store.read(self.repository, self.ref) != self._head:
+                raise self._moved()
+            self._check_complete(commit.tree)
+            if self._head is None:
+                record_places(self._store.catalog, self.repository, commit.tree, commit.date_ms)
+                self._store.ref_store.swap(self.repository, self.ref, None, parent)
+
     def _moved(self) -> RevisionMovedError:
         present = self._store.ref_store.read(self.repository, self.ref)
         return RevisionMovedError(
             f"{self.repository} {self.ref}",
-            expected=self.parent.commit_id if self.parent else "no ref",
+            expected=self._head.commit_id if self._head else "no ref",
             found=present.commit_id if present else "no ref",
             action="Another writer moved it; look at the new commit, then add again.",
         )
@@ -391,6 +403,10 @@ class CommitTransaction:
     def _check_complete(self, tree: Digest) -> None:
         """Make sure, under the store lock, that all of a tree is in packs that are really there."""
         store = self._store
+        if self._head is None and self.parent is not None:
+            store.snapshots.resolve(
+                self.repository, self.parent.commit_id
+            )  # still there, so gc kept all of it
         lost = store.catalog.packs().keys() - store.layout.list_packs().keys()
         if lost:  # gc through another catalogue, or somebody's hand
             retire_packs(store, lost)

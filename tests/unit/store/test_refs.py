@@ -1,5 +1,6 @@
 """Refs: small files, swapped only by who knows what they said."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from tensorhub.errors import CorruptIndexError, NotFoundError, RevisionMovedErro
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import parse_ref, parse_repository
 from tensorhub.schema.records import CommitReference
+from tensorhub.store import refs as refs_module
 
 MAIN = parse_ref("main")
 REPOSITORY = parse_repository("Owner/Name")
@@ -52,6 +54,29 @@ def test_case(store: Store) -> None:
     assert refs.find_repository(parse_repository("owner/name")) == REPOSITORY
     assert refs.find_repository(parse_repository("owner/name", "dataset")) is None
     assert refs.repositories() == [REPOSITORY]
+
+
+def test_listing_is_not_repeated(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that did not change since is not listed again, one that did is; a fresh one is never trusted."""
+    listed: list[str] = []
+    names = refs_module._names
+    monkeypatch.setattr(refs_module, "_names", lambda folder: listed.append(folder.name) or names(folder))
+    refs, other = store.ref_store, parse_repository("owner/name")
+    refs.create_repository(REPOSITORY)
+    folder = store.layout.refs / "model"
+    for _ in range(2):
+        listed.clear()
+        assert refs.find_repository(other) == REPOSITORY
+        assert listed == ["model"]
+    os.utime(folder, ns=(10**18, 10**18))
+    assert refs.find_repository(other) == REPOSITORY
+    listed.clear()
+    assert refs.find_repository(other) == REPOSITORY
+    assert refs.repositories(REPOSITORY.repo_type) == [REPOSITORY]
+    assert refs.find_repository(parse_repository("no/name")) is None
+    assert listed == []
+    refs.delete_repository(REPOSITORY)
+    assert refs.find_repository(other) is None
 
 
 def test_order_and_types(store: Store) -> None:
