@@ -32,6 +32,7 @@ what was expected, what was found, what to do; they are fields, and the text is 
     │   ├── DigestMismatchError
     │   ├── CorruptPackError
     │   ├── CorruptIndexError
+    │   ├── CorruptStateError
     │   ├── MissingBlobError
     │   └── MissingBaseError
     ├── BackendError                    exit 14   HTTP 502   disk or network
@@ -293,6 +294,10 @@ class CorruptPackError(IntegrityError):
 
 class CorruptIndexError(IntegrityError):
     """The catalogue is damaged; it can be rebuilt."""
+
+
+class CorruptStateError(IntegrityError):
+    """What an operator decided is damaged; only a backup brings it back."""
 
 
 class MissingBlobError(IntegrityError):

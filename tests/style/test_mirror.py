@@ -35,6 +35,10 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "store/pack_table.py": "tests/unit/store/test_pack.py",
     "store/rebuild.py": "tests/property/test_rebuild.py",
     "store/row_checksum.py": "tests/hostile/test_flipped_bits.py",
+    "store/sqlite_failures.py": "tests/unit/store/test_state.py",
+    "store/state_copy.py": "tests/unit/store/test_state.py",
+    "store/state_file.py": "tests/hostile/test_state_damage.py",
+    "store/state_schema.py": "tests/unit/store/test_state.py",
     "store/tree_rules.py": "tests/unit/store/test_transaction.py",
 }
 # Module -> why no test file is about it.

@@ -7,8 +7,6 @@ Invariants: a damaged file is reported as damage, never as an absence. Safe for 
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,22 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, insert, select, text
-from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, NoResultFound, ProgrammingError
 
 from tensorhub.errors import (
-    BackendError,
-    BackendPermissionError,
     CorruptIndexError,
     FormatError,
-    OutOfSpaceError,
     StoreLockedError,
     TensorHubError,
     UnsupportedVersionError,
 )
 from tensorhub.store import catalog_schema as schema
+from tensorhub.store.sqlite_failures import read_reason, translate_failure
 
 _BUSY_TIMEOUT_S = 30  # writers wait for each other; a pack is indexed in well under a second
-_FULL_NBYTES = 1 << 20  # SQLite says I/O error where its side files, some 64 KiB, do not fit any more
 
 
 def _configure(connection: Any, _record: object) -> None:
@@ -170,45 +165,13 @@ class CatalogFile:
             raise self.corrupt("names in UTF-8", str(error)) from error
 
     def _translate(self, error: Exception) -> TensorHubError:
-        found = str(getattr(error, "orig", error))
-        name, path = f"catalogue {self.path}", str(self.path)
-        if isinstance(error, OperationalError | sqlite3.OperationalError):
-            if "locked" in found or "busy" in found:
-                return StoreLockedError(
-                    name,
-                    expected="a free catalogue",
-                    found=found,
-                    path=path,
-                    action="Another process is writing; try again.",
-                )
-            code = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
-            is_io = code.startswith("SQLITE_IOERR") and code != "SQLITE_IOERR_SHORT_READ"
-            if "full" in found or (is_io and shutil.disk_usage(self.path.parent).free < _FULL_NBYTES):
-                return OutOfSpaceError(
-                    name,
-                    expected="free space",
-                    found=found,
-                    path=path,
-                    action="Free some space and run the same command again.",
-                )
-            if is_io:
-                return BackendError(
-                    name,
-                    expected="a disk that answers",
-                    found=f"{found} ({code})",
-                    path=path,
-                    action="Check the disk, then try again.",
-                )
-            is_writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
-            if ("readonly" in found or "unable to open" in found) and not is_writable:
-                return BackendPermissionError(
-                    name,
-                    expected="a writable catalogue",
-                    found=found,
-                    path=path,
-                    action="Check the folder's mode, or set TENSORHUB_CATALOG_DIR to a writable folder.",
-                )
-        return self.corrupt("a readable SQLite file", found)
+        failure = translate_failure(
+            error,
+            self.path,
+            what="catalogue",
+            on_readonly="Check the folder's mode, or set TENSORHUB_CATALOG_DIR to a writable folder.",
+        )
+        return failure or self.corrupt("a readable SQLite file", read_reason(error))
 
     def corrupt(self, expected: str, found: str) -> CorruptIndexError:
         """Make the error that names this catalogue."""

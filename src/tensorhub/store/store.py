@@ -39,6 +39,7 @@ from tensorhub.store.ref_changes import create_ref, move_repository
 from tensorhub.store.refs import RefStore
 from tensorhub.store.remove import delete_ref, delete_repository, squash
 from tensorhub.store.snapshots import Snapshots, as_repository
+from tensorhub.store.state import State
 from tensorhub.store.sync import open_catalog
 from tensorhub.store.transaction import CommitTransaction
 from tensorhub.store.values import CommitInfo, FileInfo, RefInfo, RemoveResult, RepositoryInfo, TensorInfo
@@ -53,11 +54,14 @@ class Store:
         The hub directory.
     store_id
         32 hexadecimal digits that tell stores apart.
+    state
+        What an operator decided; touches the disk on first use.
     """
 
     def __init__(self, layout: Layout, settings: Settings) -> None:
         self.layout = layout
         self.settings = settings
+        self.state = State(layout.state)
         self.catalog = open_catalog(layout, settings)
         self.ref_store = RefStore(layout)
         self.snapshots = Snapshots(self.catalog, self.ref_store, settings.hasher)
@@ -138,6 +142,7 @@ class Store:
         """Give files back."""
         self.reader.forget()
         self.catalog.close()
+        self.state.close()
 
     def __enter__(self) -> Store:
         return self
