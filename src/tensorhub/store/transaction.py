@@ -288,7 +288,10 @@ class CommitTransaction:
             self._search.hint(snapshot.blob_digests())
 
     def claim(self, path: str, fact: Fact) -> None:
-        """Keep what the content's origin says of a file put in this transaction (``fact.subject`` is filled in)."""
+        """Keep what the content's origin says of a file put in this transaction (``fact.subject`` is filled in).
+
+        A fact that the caller computed itself (``is_claimed`` is False) counts more than one that is claimed.
+        """
         self._facts.append((path, fact))
 
     def notice(self, text: str) -> None:
@@ -469,11 +472,12 @@ class CommitTransaction:
         return sorted(entries.values(), key=lambda entry: entry.path.encode())
 
     def _finish_facts(self) -> None:
-        """Store claimed facts and seal the pack, if anything is in it."""
+        """Store the facts that were handed in and seal the pack, if anything is in it."""
         for path, fact in self._facts:
             subject = self._digests.get(path)
             if subject is not None and not any(
-                item.kind == fact.kind for item in self._store.catalog.facts(subject)
+                item.kind == fact.kind and (fact.is_claimed or not item.is_claimed)
+                for item in self._store.catalog.facts(subject)
             ):
                 self._ingest.writer().table.facts.append(
                     Fact(fact.kind, subject, fact.value, fact.is_claimed)
