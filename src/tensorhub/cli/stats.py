@@ -76,3 +76,7 @@ def print_stats(totals: th.Stats, store_path: Path) -> None:
         for name, nbytes in parts
     ]
     print_table(("on disk", "bytes", "of all"), rows, right=(1, 2))
+    if totals.retained_nbytes:
+        print_line(
+            f"  {format_nbytes(totals.retained_nbytes)} in packs is kept for clients that may refer to it again"
+        )

@@ -1,8 +1,8 @@
 """Garbage collection: giving back what nothing live reaches.
 
-Duty: find dead packs and packs worth rewriting, move what must stay, remove the rest.
-Not its duty: deciding what is live (``liveness``) or adding packs up (``pack_usage``).
-Invariants: nothing live, and no source that something live leans on, is ever removed, and nothing at all while
+Duty: find dead packs and packs worth rewriting, move what must stay, remove the rest; and what uploads left.
+Not its duty: deciding what is live (``liveness``) or retained (``retention``), or adding packs up (``pack_usage``).
+Invariants: nothing live or retained, and no source that it leans on, is ever removed, and nothing at all while
 some live content, or what a pack holds, cannot be known; content younger than the grace period is kept, so that
 an interrupted add stays fast, and of it only what is superseded goes; packs younger than the oldest writer at
 work are left as they are; rows go from the catalogue under the store lock, after liveness was looked at
@@ -18,7 +18,15 @@ from dataclasses import dataclass, field
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import FactKind
 from tensorhub.store.leases import Lease, clean_dead_leases, oldest_lease_ns, store_lock
-from tensorhub.store.liveness import Live, check_complete, check_indexed, find_live, unindexed_packs
+from tensorhub.store.liveness import (
+    Live,
+    add_retained,
+    check_complete,
+    check_indexed,
+    coded_nbytes,
+    find_live,
+    unindexed_packs,
+)
 from tensorhub.store.pack import PackFile
 from tensorhub.store.pack_output import PackOutput
 from tensorhub.store.pack_usage import (
@@ -31,8 +39,10 @@ from tensorhub.store.pack_usage import (
     stored_ranges,
 )
 from tensorhub.store.progress import Progress, Quiet
+from tensorhub.store.retention import forget_expired, forget_retained, retained_files
 from tensorhub.store.salvage import moved_record
 from tensorhub.store.store import Store
+from tensorhub.store.uploads import sweep_uploads
 from tensorhub.store.values import GcReport
 
 GRACE_S = 86_400.0  # design: sealed packs that nothing names yet stay usable for a day
@@ -54,9 +64,14 @@ class _Plan:
 
 
 def collect_garbage(
-    store: Store, *, grace_s: float = GRACE_S, is_dry_run: bool = False, progress: Progress | None = None
+    store: Store,
+    *,
+    grace_s: float = GRACE_S,
+    drops_retained: bool = False,
+    is_dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> GcReport:
-    """Free what nothing live reaches, and what is superseded.
+    """Free what nothing live reaches, what is superseded, and uploads that nobody finished for a day.
 
     Parameters
     ----------
@@ -64,6 +79,9 @@ def collect_garbage(
         Which.
     grace_s
         Keep what counts in packs sealed less than this many seconds ago, live or not. Superseded bytes go.
+    drops_retained
+        Do not keep what clients of the hub may refer to again though no ref reaches it; they are told by a new
+        retention epoch.
     is_dry_run
         Only say what would be done.
     progress
@@ -86,8 +104,12 @@ def collect_garbage(
     if unindexed_packs(store):
         with store_lock(store.layout):
             check_indexed(store)
-    live = _live(store)
+    if drops_retained and not is_dry_run:
+        forget_retained(store, now_ms=_now_ms())
+    live = _live(store, drops_retained=drops_retained)
     now_ns, oldest = time.time_ns(), oldest_lease_ns(store.layout)
+    retained = len(live.retained), coded_nbytes(store, live.only_retained)
+    swept, swept_nbytes = sweep_uploads(store.layout, now_s=now_ns / 1e9, is_dry_run=is_dry_run)
     usage = pack_usage(store, live)
     plan = _plan(usage, now_ns - int(grace_s * 1e9), now_ns if oldest is None else min(now_ns, oldest))
     if is_dry_run:
@@ -96,22 +118,30 @@ def collect_garbage(
         freed -= sum(_moved_nbytes(plan, pack, usage[pack]) for pack in plan.rewrite)
         dead, _ = _find_dead(store, live, doomed, _young_blobs(plan, usage))
         counts = len(usage), len(plan.remove), len(plan.rewrite), len(dead)
-        return GcReport(*counts, freed, plan.kept_recent_nbytes, 0, True)
+        return GcReport(*counts, freed + swept_nbytes, plan.kept_recent_nbytes, *retained, swept, True)
     with Lease(store.layout) as lease:
         new_packs = _rewrite(store, lease, plan, usage, live, listener)
     removed_blobs = _drop(store, plan)
+    forget_expired(store, _now_ms())
     store.reader.forget()
     store.catalog.compact()
     listener.end()
     freed = sum(usage[pack].nbytes for pack in (*plan.remove, *plan.rewrite)) - sum(new_packs.values())
     counts = len(usage), len(plan.remove), len(plan.rewrite), removed_blobs
-    return GcReport(*counts, freed, plan.kept_recent_nbytes, temporary, False)
+    temporary += swept
+    return GcReport(*counts, freed + swept_nbytes, plan.kept_recent_nbytes, *retained, temporary, False)
 
 
-def _live(store: Store) -> Live:
-    """Find what lives, and refuse unless all of it is known."""
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _live(store: Store, *, drops_retained: bool = False) -> Live:
+    """Find what lives or is retained, and refuse unless all that lives is known."""
     live = find_live(store, [reference for _, _, reference in store.ref_store.all()])
     check_complete(store, live)
+    if not drops_retained:
+        add_retained(store, live, retained_files(store, _now_ms()))
     return live
 
 

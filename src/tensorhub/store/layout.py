@@ -85,6 +85,7 @@ class Layout:
         self.damaged = root / "packs" / "damaged"
         self.refs = root / "refs"
         self.leases = root / "leases"
+        self.uploads = root / "uploads"
         self.state = root / "state.sqlite"
 
     def pack(self, pack: Digest) -> Path:

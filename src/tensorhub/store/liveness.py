@@ -1,8 +1,9 @@
 """Liveness: what the refs reach.
 
-Duty: walk refs -> commits -> trees -> files -> blobs -> sources; say whether all of it is in the store.
-Not its duty: removing anything.
-Invariants: live is what some ref reaches through parents, and every source that a live blob leans on.
+Duty: walk refs -> commits -> trees -> files -> blobs -> sources; say whether all of it is in the store; what
+retained files reach beyond that. Not its duty: removing anything.
+Invariants: live is what some ref reaches through parents, and every source that a live blob leans on. What is only
+retained may be incomplete: it keeps nothing from going on.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Live:
         Row ids of blobs in live files.
     leaned_on
         Row ids of blobs that only serve as sources.
+    retained, only_retained
+        Of the above, files and blobs that no ref reaches (:func:`add_retained`).
     """
 
     commits: set[Digest] = field(default_factory=set)
@@ -44,6 +47,8 @@ class Live:
     files: set[Digest] = field(default_factory=set)
     blobs: set[int] = field(default_factory=set)
     leaned_on: set[int] = field(default_factory=set)
+    retained: set[Digest] = field(default_factory=set)
+    only_retained: set[int] = field(default_factory=set)
 
     @property
     def objects(self) -> set[Digest]:
@@ -99,6 +104,28 @@ def find_live(store: Store, starts: Iterable[CommitReference]) -> Live:
     live.blobs = blobs_of_files(store, live.files)
     live.leaned_on = sources_of(store, live.blobs) - live.blobs
     return live
+
+
+def add_retained(store: Store, live: Live, files: Iterable[Digest]) -> None:
+    """Count retained files, with all that they are made of, among what lives.
+
+    Parameters
+    ----------
+    store, live
+        What some refs reach; it is changed.
+    files
+        Digests of file records; those that are lost are passed over.
+    """
+    new = store.snapshots.file_sizes(list(set(files) - live.files)).keys()
+    if not new:
+        return
+    blobs = blobs_of_files(store, new) - live.blobs
+    leaned_on = sources_of(store, blobs)
+    live.retained |= new
+    live.only_retained |= (blobs | leaned_on) - live.blobs - live.leaned_on
+    live.files |= new
+    live.blobs |= blobs
+    live.leaned_on = (live.leaned_on | leaned_on) - live.blobs
 
 
 def unindexed_packs(store: Store) -> set[Digest]:

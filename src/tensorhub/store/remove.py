@@ -18,6 +18,8 @@ from tensorhub.schema.records import Commit, CommitReference
 from tensorhub.store.hashing import ObjectKind
 from tensorhub.store.leases import store_lock
 from tensorhub.store.liveness import (
+    Live,
+    add_retained,
     blobs_of_files,
     coded_nbytes,
     find_live,
@@ -26,6 +28,7 @@ from tensorhub.store.liveness import (
     sources_of,
 )
 from tensorhub.store.places import refresh_places
+from tensorhub.store.retention import retained_files
 from tensorhub.store.values import RemoveResult
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def _estimate(
     is_dry_run: bool,
 ) -> RemoveResult:
     try:
-        before, after = find_live(store, gone), find_live(store, kept)
+        before, after = find_live(store, gone), _kept(store, kept)
     except IntegrityError:  # a ref whose history is damaged can be removed; what that frees cannot be said
         return RemoveResult(str(repository), removed, 0, 0, is_dry_run)
     doomed = (before.blobs | before.leaned_on) - after.blobs - after.leaned_on
@@ -50,6 +53,13 @@ def _estimate(
     return RemoveResult(
         str(repository), removed, coded_nbytes(store, doomed), coded_nbytes(store, stay), is_dry_run
     )
+
+
+def _kept(store: Store, kept: list[CommitReference]) -> Live:
+    """Find what stays: what other refs reach, and what is retained."""
+    live = find_live(store, kept)
+    add_retained(store, live, retained_files(store, time.time_ns() // 1_000_000))
+    return live
 
 
 def _refresh(store: Store, repository: RepositoryId) -> None:
@@ -123,7 +133,7 @@ def squash(
     others = refs_without(store, repository, ref)
     alone = CommitReference(reference.commit_id, reference.digest)
     history = [item for item in store.snapshots.walk([alone]) if item.digest != alone.digest]
-    after = find_live(store, others)
+    after = _kept(store, others)
     mine = store.snapshots.tree(commit.tree)
     before = find_live(store, [reference])
     from_tree = blobs_of_files(store, {entry.file for entry in mine.entries})

@@ -7,6 +7,7 @@ Invariants: the parts of ``saved``, less ``overhead``, add up to ``nbytes - stor
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from sqlalchemy import select
@@ -15,7 +16,8 @@ from tensorhub.errors import MissingBlobError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
-from tensorhub.store.liveness import find_live
+from tensorhub.store.liveness import add_retained, coded_nbytes, find_live
+from tensorhub.store.retention import retained_files
 from tensorhub.store.store import Store
 from tensorhub.store.values import Saved, Stats
 
@@ -49,6 +51,8 @@ def stats(store: Store) -> Stats:
     distinct_nbytes = sum(sizes[file][0] for file in live.files)
     blob_nbytes, delta_saved, standalone_saved, coded = _blob_sums(store, live.blobs, live.leaned_on)
     disk = _disk_usage(store)
+    blobs = len(live.blobs)
+    add_retained(store, live, retained_files(store, time.time_ns() // 1_000_000))
     saved = Saved(
         identical_files=nbytes - distinct_nbytes,
         identical_tensors=distinct_nbytes - blob_nbytes,
@@ -61,7 +65,7 @@ def stats(store: Store) -> Stats:
         revisions=revisions,
         files=sum(len(files) for files in files_of),
         tensors=tensors,
-        blobs=len(live.blobs),
+        blobs=blobs,
         nbytes=nbytes,
         stored_nbytes=disk["all"],
         packs_nbytes=disk["packs"],
@@ -69,6 +73,7 @@ def stats(store: Store) -> Stats:
         refs_nbytes=disk["refs"],
         state_nbytes=disk["state"],
         other_nbytes=disk["other"],
+        retained_nbytes=coded_nbytes(store, live.only_retained),
         ratio=nbytes / disk["all"] if nbytes and disk["all"] else 0.0,
         saved=saved,
         mode=store.mode.value,

@@ -223,7 +223,7 @@ class RestoreResult:
 class Saved:
     """Where the saving comes from, in bytes; adds up to ``nbytes - stored_nbytes``.
 
-    ``overhead`` counts against the others: records, catalogue, refs, and what gc could free.
+    ``overhead`` counts against the others: records, catalogue, refs, uploads, what is retained, and what gc could free.
     """
 
     identical_files: int
@@ -248,7 +248,9 @@ class Stats:
     stored_nbytes
         Every byte the store takes on disk.
     packs_nbytes, catalog_nbytes, refs_nbytes, state_nbytes, other_nbytes
-        Its parts.
+        Its parts; other is above all uploads that no commit took up yet.
+    retained_nbytes
+        Coded bytes, among those of the packs, that no ref reaches but clients of the hub may refer to again.
     ratio
         ``nbytes / stored_nbytes``; 0 for an empty store.
     saved
@@ -269,6 +271,7 @@ class Stats:
     refs_nbytes: int
     state_nbytes: int
     other_nbytes: int
+    retained_nbytes: int
     ratio: float
     saved: Saved
     mode: str
@@ -441,7 +444,11 @@ class OptimizeReport:
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What gc did, or would do; sizes are bytes on disk."""
+    """What gc did, or would do; sizes are bytes on disk.
+
+    ``retained_files`` and ``retained_nbytes`` are what stays only because clients of the hub may refer to it again;
+    ``temporary_files_removed`` are unsealed packs and leases of dead writers, and old uploads.
+    """
 
     packs_before: int
     packs_removed: int
@@ -449,5 +456,7 @@ class GcReport:
     blobs_removed: int
     freed_nbytes: int
     kept_recent_nbytes: int
+    retained_files: int
+    retained_nbytes: int
     temporary_files_removed: int
     is_dry_run: bool
