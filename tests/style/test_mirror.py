@@ -23,6 +23,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "testing/format_suite.py": "tests/conformance/test_formats.py",
     "testing/weights.py": "tests/conformance/test_codecs.py",
     "cli/add_report.py": "tests/cli/test_add.py",
+    "hub/values.py": "tests/docs/test_cli_page.py",
     "lineage/match.py": "tests/unit/lineage/test_index.py",
     "schema/blob_record.py": "tests/unit/schema/test_records.py",
     "schema/chunk_record.py": "tests/unit/schema/test_records.py",

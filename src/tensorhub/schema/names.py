@@ -124,6 +124,25 @@ def _is_valid_part(part: str) -> bool:
     )
 
 
+def parse_namespace(name: str) -> str:
+    """Check the name of a user or an organisation: what stands before the slash of a repository id.
+
+    Raises
+    ------
+    InvalidNameError
+        It breaks the rules.
+    """
+    if not _is_valid_part(name):
+        raise InvalidNameError(
+            f"name {name!r}",
+            expected="letters, digits, '-', '_' or '.', at most 96 characters, without '--' or '..', "
+            "not starting or ending with '-' or '.', not ending in '.git'",
+            found=name,
+            action="Choose another name.",
+        )
+    return name
+
+
 def make_repository_id(folder_name: str) -> str:
     """Make a valid id ``local/<name>`` out of any folder name.
 
