@@ -1,5 +1,5 @@
-"""The hub: a server that speaks the Hugging Face protocol over a store.
+"""The hub: a store served to Hugging Face clients and to browsers.
 
-Duty: who may do what, and later everything that a client asks. Not its duty: keeping anything but the state.
-Invariants: importing this room, its accounts and its rules needs no package of the extra ``hub``.
+Duty: the protocol, the page, who may do what. Not its duty: how content is kept (``store``), or the command line.
+Invariants: nothing in the store knows of it; what an operator decides lies in the store's state.
 """
