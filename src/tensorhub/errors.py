@@ -17,7 +17,8 @@ what was expected, what was found, what to do; they are fields, and the text is 
     │   ├── RepositoryNotFoundError
     │   ├── RevisionNotFoundError
     │   ├── FileEntryNotFoundError
-    │   └── TensorNotFoundError
+    │   ├── TensorNotFoundError
+    │   └── UploadNotFoundError
     ├── ConflictError                   exit 11   HTTP 409
     │   ├── AlreadyExistsError
     │   ├── RevisionMovedError
@@ -226,6 +227,10 @@ class FileEntryNotFoundError(NotFoundError):
 
 class TensorNotFoundError(NotFoundError):
     """The file or snapshot has no tensor of this name."""
+
+
+class UploadNotFoundError(NotFoundError):
+    """Nobody uploaded this content, or it waited too long for a commit."""
 
 
 class ConflictError(TensorHubError):

@@ -141,3 +141,54 @@ retained = Table(
     sqlite_with_rowid=False,
 )
 Index("retained_expires", retained.c.expires_at_ms)
+
+# A file that was uploaded and checked, and waits for the commit that names it.
+upload = Table(
+    "upload",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("user", String, primary_key=True),
+    Column("nbytes", BigInteger, nullable=False),
+    Column("runs", LargeBinary),  # records of 48 bytes: runs of chunks of xorbs; NULL: a file of its own
+    Column("ready_at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Xorbs that clients may name again: the lengths of their chunks, who sent them, and which file records of the store
+# their chunks lie in. Clients keep such names for three weeks.
+xorb = Table(
+    "xorb",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("lengths", LargeBinary, nullable=False),  # of each chunk, 4 bytes little-endian
+)
+
+xorb_sender = Table(
+    "xorb_sender",
+    metadata,
+    Column("xorb", LargeBinary, primary_key=True),
+    Column("user", String, primary_key=True),
+    Column("sent_at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("xorb_sender_user", xorb_sender.c.user, xorb_sender.c.sent_at_ms)
+
+xorb_place = Table(
+    "xorb_place",
+    metadata,
+    Column("xorb", LargeBinary, primary_key=True),
+    Column("first", Integer, primary_key=True),  # chunks [first, stop) ...
+    Column("stop", Integer, primary_key=True),
+    Column("file", LargeBinary, nullable=False),  # ... lie in this file record, from this offset on
+    Column("offset", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("xorb_place_file", xorb_place.c.file)
+
+# How often a user's clients were told to forget what they remember of earlier uploads.
+xet_epoch = Table(
+    "xet_epoch",
+    metadata,
+    Column("user", String, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+)

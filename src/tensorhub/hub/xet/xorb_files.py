@@ -1,0 +1,234 @@
+"""Received xorbs: on disk as they came, until all of their chunks lie in the store.
+
+Duty: receive, check, keep, open, decode ranges. Not its duty: who sent them, and where their chunks are afterwards
+(``xorb_map``).
+Invariants: a xorb lies under its hash only after every chunk and the hash were checked; one that an earlier process
+received is checked again before it is used. Decoded chunks are kept in a cache of fixed size. Safe to use from many
+threads; a xorb that is removed while it is read stays readable for who has it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import weakref
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tensorhub.errors import FormatError, InvalidRecordError, SourceChangedError, from_os_error
+from tensorhub.hub.upload_space import UploadSpace, make_folder
+from tensorhub.hub.xet.hashes import parse_hash, to_text
+from tensorhub.hub.xet.xorb import (
+    HEADER_NBYTES,
+    PLAIN,
+    ChunkTable,
+    check_xorb,
+    decode_chunk,
+    parse_header,
+    scan_xorb,
+)
+
+_OPEN_XORBS = (
+    64  # a descriptor and some 10 kB of offsets each; one file in the making reads two or three at a time
+)
+_CACHE_NBYTES = 16 << 20  # decoded chunks: readers ask for pieces that end inside one
+
+
+class OpenXorb:
+    """A received xorb, opened: ranges of its decoded content."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"xorb {path.name}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise from_os_error(error, f"opening the xorb {path.name}") from error
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)  # the last of several readers closes it
+        self._nbytes = os.fstat(descriptor).st_size
+        self.table: ChunkTable | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Length of the xorb as it lies."""
+        return self._nbytes
+
+    def read_into(self, offset: int, out: bytearray | memoryview) -> None:
+        """Fill ``out`` with bytes as they lie, from ``offset``."""
+        view, done = memoryview(out), 0
+        while done < len(view):
+            try:
+                got = os.preadv(self._descriptor, [view[done:]], offset + done)
+            except OSError as error:
+                raise from_os_error(error, f"reading the {self.name}") from error
+            if not got:
+                raise SourceChangedError(
+                    self.name, expected=f"{self._nbytes} bytes", found=f"{offset + done}"
+                )
+            done += got
+
+
+class XorbFiles:
+    """The folder of received xorbs.
+
+    Parameters
+    ----------
+    folder
+        ``HUB/uploads``.
+    space
+        What uploads may take.
+    """
+
+    def __init__(self, folder: Path, space: UploadSpace) -> None:
+        self._folder = folder / "xorbs"
+        self._temporary = folder / "tmp"
+        self._space = space
+        self._lock = threading.Lock()
+        self._open: OrderedDict[bytes, OpenXorb] = OrderedDict()
+        self._checked: set[bytes] = set()
+        self._chunks: OrderedDict[tuple[bytes, int], bytes | memoryview] = OrderedDict()
+        self._chunks_nbytes = 0
+
+    def path(self, xorb: bytes) -> Path:
+        """Where a xorb lies."""
+        return self._folder / to_text(xorb)
+
+    def names(self) -> Iterator[bytes]:
+        """Name every xorb that lies here."""
+        with suppress(FileNotFoundError):  # gc removes folders that were empty for long
+            for entry in self._folder.iterdir():
+                with suppress(InvalidRecordError):
+                    yield parse_hash(entry.name)
+
+    def begin(self, nbytes: int, user: str) -> Path:
+        """Make room for a body; gives the path to write it to.
+
+        Raises
+        ------
+        OutOfSpaceError
+            There is no room for it.
+        """
+        path = self._temporary / secrets.token_hex(12)
+        make_folder(self._temporary)
+        self._space.charge(str(path), user, nbytes)
+        return path
+
+    def finish(self, path: Path, xorb: bytes) -> ChunkTable:
+        """Check a body that was written, and keep it under its hash.
+
+        Raises
+        ------
+        FormatError
+            It is not the xorb that it is said to be; then it is removed.
+        """
+        try:
+            received = OpenXorb(path)
+            table = check_xorb(received, xorb)
+            if table.stored_nbytes < received.nbytes:
+                os.truncate(path, table.stored_nbytes)  # a footer
+            make_folder(self._folder)
+            path.replace(self.path(xorb))
+        except OSError as error:
+            self.drop(path)
+            raise from_os_error(error, f"keeping the xorb {to_text(xorb)}") from error
+        except BaseException:
+            self.drop(path)
+            raise
+        self._space.move(str(path), str(self.path(xorb)))
+        with self._lock:
+            self._checked.add(xorb)
+        return table
+
+    def drop(self, path: Path) -> None:
+        """Give up a body that was being received."""
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        self._space.release(str(path))
+
+    def has(self, xorb: bytes) -> bool:
+        """Say whether a xorb lies here."""
+        return self.path(xorb).exists()
+
+    def remove(self, xorb: bytes) -> None:
+        """Remove a xorb."""
+        with self._lock:
+            self._checked.discard(xorb)
+            self._open.pop(xorb, None)
+        self.drop(self.path(xorb))
+
+    def modified_ms(self, xorb: bytes) -> int:
+        """Give when a xorb came or was touched; 0 where it is not here."""
+        try:
+            return self.path(xorb).stat().st_mtime_ns // 1_000_000
+        except OSError:
+            return 0
+
+    def touch(self, xorb: bytes, at_ms: int) -> None:
+        """Tell gc, which goes by the time of a file, that a xorb was still needed at a time."""
+        with suppress(OSError):
+            os.utime(self.path(xorb), ns=(at_ms * 1_000_000, at_ms * 1_000_000))
+
+    def open(self, xorb: bytes) -> OpenXorb | None:
+        """Open a xorb; None where it is not here, or was damaged since it came."""
+        with self._lock:
+            found = self._open.get(xorb)
+            if found is not None:
+                self._open.move_to_end(xorb)
+                return found
+            is_checked = xorb in self._checked
+        path = self.path(xorb)
+        if not path.exists():
+            return None
+        opened = OpenXorb(path)
+        try:
+            opened.table = scan_xorb(opened) if is_checked else check_xorb(opened, xorb)
+        except FormatError:
+            self.remove(xorb)
+            return None
+        with self._lock:
+            self._checked.add(xorb)
+            self._open[xorb] = opened
+            while len(self._open) > _OPEN_XORBS:
+                self._open.popitem(last=False)
+        return opened
+
+    def read_range(self, xorb: bytes, opened: OpenXorb, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the decoded content of a xorb from ``offset``; the range must lie inside it."""
+        table = opened.table
+        if table is None:
+            raise SourceChangedError(opened.name, expected="an opened xorb", found="one that was not scanned")
+        index = bisect_right(table.starts, offset) - 1
+        done = 0
+        while done < len(out):
+            start = offset + done - table.starts[index]
+            stop = min(start + len(out) - done, table.starts[index + 1] - table.starts[index])
+            self._read_chunk(xorb, opened, table, index, start, out[done : done + stop - start])
+            done += stop - start
+            index += 1
+
+    def _read_chunk(
+        self, xorb: bytes, opened: OpenXorb, table: ChunkTable, index: int, start: int, out: memoryview
+    ) -> None:
+        with self._lock:
+            chunk = self._chunks.get((xorb, index))
+        if chunk is None:
+            stored = memoryview(bytearray(table.offsets[index + 1] - table.offsets[index]))
+            opened.read_into(table.offsets[index], stored)
+            _, scheme, nbytes = parse_header(stored)
+            chunk = decode_chunk(stored[HEADER_NBYTES:], scheme, nbytes)
+            if scheme != PLAIN and len(out) < nbytes:  # the rest of it is asked for next
+                self._remember((xorb, index), chunk)
+        out[:] = memoryview(chunk)[start : start + len(out)]
+
+    def _remember(self, key: tuple[bytes, int], chunk: bytes | memoryview) -> None:
+        with self._lock:
+            if key in self._chunks:
+                return
+            self._chunks[key] = chunk
+            self._chunks_nbytes += len(chunk)
+            while self._chunks_nbytes > _CACHE_NBYTES:
+                self._chunks_nbytes -= len(self._chunks.popitem(last=False)[1])
