@@ -193,6 +193,17 @@ class Catalog(CatalogFile):
             )
         return ObjectRow(row[0], digest, kind, row[1])
 
+    def payloads(self, digests: Iterable[Digest], kind: ObjectKind) -> dict[Digest, bytes]:
+        """Read many objects of one kind at once; those that the store does not hold are left out."""
+        columns, found = schema.stored_object.c, {}
+        with self.read() as connection:
+            for batch in _batches([digest.value for digest in digests]):
+                query = select(columns.digest, columns.payload).where(
+                    columns.digest.in_(batch), columns.kind == int(kind)
+                )
+                found.update({Digest(row[0]): row[1] for row in connection.execute(query)})
+        return found
+
     def has_object(self, digest: Digest) -> bool:
         """Say whether a commit, tree or file record is in the store."""
         return bool(self.ask("SELECT 1 FROM object WHERE digest = ?", (digest.value,)))

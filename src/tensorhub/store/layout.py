@@ -84,6 +84,7 @@ class Layout:
         self.temporary = root / "packs" / "tmp"
         self.damaged = root / "packs" / "damaged"
         self.refs = root / "refs"
+        self.refs_changed = root / "leases" / "refs-changed"
         self.leases = root / "leases"
         self.uploads = root / "uploads"
         self.state = root / "state.sqlite"

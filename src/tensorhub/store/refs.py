@@ -2,7 +2,8 @@
 
 Duty: read, list, compare-and-swap, rename, delete. Not its duty: whether the commit exists.
 Invariants: a ref changes only under the store lock, by atomic rename; its file holds
-``<commit id> <commit digest>`` and a newline. Specified in ``docs/format.md``, section 9.
+``<commit id> <commit digest>`` and a newline; after every change ``leases/refs-changed`` has another time, so that
+whoever remembers refs sees with one look that they are still so. Specified in ``docs/format.md``, section 9.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import os
 import re
 import shutil
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,8 @@ _LINE = re.compile(rb"([0-9a-f]{40}) (blake3:[0-9a-f]{64})\n")  # exactly: a dam
 # How old a folder's time must be when it is listed for the list to be trusted later: file systems that keep whole
 # seconds would show no change that follows within the same one.
 _SETTLED_NS = 2_000_000_000
+_REMEMBERED = 10_000  # own changes, a hundred bytes each: more between two looks are found by looking at all
+REF_NBYTES = 113  # of every ref file: a commit id, a blank, a digest, a newline
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,56 @@ class RefStore:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._listed: dict[RepoType, _Listed] = {}  # replaced as a whole, never changed
+        self._own: OrderedDict[int, tuple[int, RepositoryId]] = (
+            OrderedDict()
+        )  # stamp before -> after, and what
 
     def find_repository(self, repository: RepositoryId) -> RepositoryId | None:
         """Give the repository as it is written in the store, compared without case; None if there is none."""
         if self._layout.repository(repository).is_dir():
             return repository
         return self._list_type(repository.repo_type).get(repository.key)
+
+    # -- changes ------------------------------------------------------------------------------------------------
+
+    def stamp(self) -> int:
+        """Give a number that is another one after any change of refs, by whichever process; 0 before the first."""
+        try:
+            return self._layout.refs_changed.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def changes_since(self, stamp: int) -> tuple[int, set[RepositoryId] | None]:
+        """Give the present stamp, and the repositories that changed since another one.
+
+        None instead of a set says that others wrote meanwhile, or too much happened: any may have changed.
+        """
+        present, at = self.stamp(), stamp
+        changed: set[RepositoryId] = set()
+        while at != present:
+            step = self._own.get(at)
+            if step is None:
+                return present, None
+            at = step[0]
+            changed.add(step[1])
+        return present, changed
+
+    def _note_change(self, repository: RepositoryId) -> None:
+        """Give ``leases/refs-changed`` another time; under the store lock, so that no two changes leave the same."""
+        path, before = self._layout.refs_changed, self.stamp()
+        with suppress(OSError):  # a full disk: what remembers refs looks at all of them now and then
+            if not before:
+                path.touch()
+            for step_ns in (1, 10_000_000_000):  # the second where the file system keeps whole seconds only
+                wanted = max(time.time_ns(), before + step_ns)
+                os.utime(path, ns=(wanted, wanted))
+                if (after := self.stamp()) > before:
+                    self._own[before] = (after, repository)
+                    break
+            while len(self._own) > _REMEMBERED:
+                self._own.popitem(last=False)
+
+    # -- repositories and refs ----------------------------------------------------------------------------------
 
     def _list_type(self, repo_type: RepoType) -> dict[tuple[str, str], RepositoryId]:
         """List the repositories of one type by key; anew only where the folder changed since."""
@@ -77,6 +126,7 @@ class RefStore:
             fsync_folder(folder.parent)
         except OSError as error:
             raise from_os_error(error, f"creating the repository {repository}") from error
+        self._note_change(repository)
         return repository
 
     def repositories(self, repo_type: RepoType | None = None) -> list[RepositoryId]:
@@ -94,7 +144,8 @@ class RefStore:
         """
         path = self._layout.ref(repository, ref)
         try:
-            data = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - half the time, and all refs are read at times
+                data = file.read(REF_NBYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -108,8 +159,9 @@ class RefStore:
         """Read every ref of a repository, ordered by kind and name."""
         found: dict[RefName, CommitReference] = {}
         folder = self._layout.repository(repository)
+        present = set(_names(folder))
         for kind in RefKind:
-            for name in sorted(_names(folder / kind.value)):
+            for name in sorted(_names(folder / kind.value)) if kind.value in present else ():
                 ref = decode_ref(kind.value, name)
                 reference = self.read(repository, ref)
                 if reference is not None:
@@ -150,6 +202,7 @@ class RefStore:
         except OSError as error:
             raise from_os_error(error, f"making the folder of the ref {ref} of {repository}") from error
         write_durably(path, f"{new.commit_id} {new.digest}\n".encode("ascii"))
+        self._note_change(repository)
 
     def delete(self, repository: RepositoryId, ref: RefName) -> None:
         """Remove a ref. Call under the store lock."""
@@ -160,6 +213,7 @@ class RefStore:
                 fsync_folder(path.parent)
         except OSError as error:
             raise from_os_error(error, f"removing the ref {ref} of {repository}") from error
+        self._note_change(repository)
 
     def rename_repository(self, repository: RepositoryId, new: RepositoryId) -> None:
         """Give a repository another id, with all of its refs at once. Call under the store lock."""
@@ -169,6 +223,8 @@ class RefStore:
             fsync_folder(target.parent)
         except OSError as error:
             raise from_os_error(error, f"renaming the repository {repository} to {new}") from error
+        self._note_change(repository)
+        self._note_change(new)
 
     def delete_repository(self, repository: RepositoryId) -> None:
         """Remove a repository and all of its refs. Call under the store lock."""
@@ -183,6 +239,7 @@ class RefStore:
             shutil.rmtree(doomed)
         except OSError as error:
             raise from_os_error(error, f"removing the repository {repository}") from error
+        self._note_change(repository)
 
 
 def _names(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -273,6 +274,24 @@ class Snapshots:
     def file_record(self, digest: Digest) -> FileRecord:
         """Read a file record."""
         return self._parsed(digest, ObjectKind.FILE, parse_file_record, lambda record: len(record.segments))
+
+    def commits(self, digests: Iterable[Digest]) -> dict[Digest, Commit]:
+        """Read many commits at once, past the cache; those that are lost or damaged are left out."""
+        return self._parsed_many(digests, ObjectKind.COMMIT, parse_commit)
+
+    def trees(self, digests: Iterable[Digest]) -> dict[Digest, Tree]:
+        """Read many trees at once, past the cache; those that are lost or damaged are left out."""
+        return self._parsed_many(digests, ObjectKind.TREE, parse_tree)
+
+    def _parsed_many(
+        self, digests: Iterable[Digest], kind: ObjectKind, parse: Callable[[bytes], Record]
+    ) -> dict[Digest, Record]:
+        found: dict[Digest, Record] = {}
+        for digest, payload in self._catalog.payloads(digests, kind).items():
+            if self._hasher.object_digest(kind, payload) == digest:
+                with suppress(FormatError):  # asked for by itself, it is named
+                    found[digest] = parse(payload)
+        return found
 
     def _parsed(
         self,

@@ -124,3 +124,38 @@ def test_what_a_crash_left(store: Store) -> None:
     assert list(store.ref_store.list(REPOSITORY)) == [MAIN]
     store.ref_store.swap(REPOSITORY, MAIN, FIRST, SECOND)
     assert [path.name for path in folder.iterdir()] == ["main"]
+
+
+def test_changes_are_noted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every change leaves another stamp; own ones say what changed, those of others that something did."""
+    refs = store.ref_store
+    stamps = [refs.stamp()]
+    for change in (
+        lambda: refs.create_repository(REPOSITORY),
+        lambda: refs.swap(REPOSITORY, MAIN, None, FIRST),
+        lambda: refs.delete(REPOSITORY, MAIN),
+        lambda: refs.rename_repository(REPOSITORY, parse_repository("new/name")),
+        lambda: refs.delete_repository(parse_repository("new/name")),
+    ):
+        change()
+        stamps.append(refs.stamp())
+    assert stamps == sorted(set(stamps))
+    assert refs.changes_since(stamps[0]) == (stamps[-1], {REPOSITORY, parse_repository("new/name")})
+    assert refs.changes_since(stamps[2]) == (stamps[-1], {REPOSITORY, parse_repository("new/name")})
+    assert refs.changes_since(stamps[-1]) == (stamps[-1], set())
+    assert refs.changes_since(1) == (stamps[-1], None)
+    other = refs_module.RefStore(store.layout)
+    other.create_repository(REPOSITORY)
+    assert refs.changes_since(stamps[-1])[1] is None
+    utime = os.utime
+
+    def whole_seconds(path: str, *, ns: tuple[int, int]) -> None:
+        utime(path, ns=(ns[0] // 10**9 * 10**9, ns[1] // 10**9 * 10**9))
+
+    monkeypatch.setattr(os, "utime", whole_seconds)
+    before = refs.stamp()
+    for _ in range(3):
+        refs.swap(REPOSITORY, MAIN, refs.read(REPOSITORY, MAIN), FIRST)
+    found, changed = refs.changes_since(before)
+    assert found > before
+    assert changed == {REPOSITORY}
