@@ -27,6 +27,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "testing/weights.py": "tests/conformance/test_codecs.py",
     "cli/add_report.py": "tests/cli/test_add.py",
     "hub/values.py": "tests/docs/test_cli_page.py",
+    "hub/hub.py": "tests/unit/hub/test_app.py",
+    "hub/serve.py": "tests/unit/hub/test_app.py",
     "lineage/match.py": "tests/unit/lineage/test_index.py",
     "schema/blob_record.py": "tests/unit/schema/test_records.py",
     "schema/chunk_record.py": "tests/unit/schema/test_records.py",

@@ -27,6 +27,7 @@ from tensorhub.cli import (
     ls,
     optimize,
     rm,
+    serve,
     show,
     similar,
     stats,
@@ -85,6 +86,7 @@ for _name, _command, _examples in (
     ("verify", verify.verify, verify.EXAMPLES),
     ("optimize", optimize.optimize, optimize.EXAMPLES),
     ("gc", gc.gc, gc.EXAMPLES),
+    ("serve", serve.serve, serve.EXAMPLES),
     ("info", info.info, info.EXAMPLES),
 ):
     app.command(

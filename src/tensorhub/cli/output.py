@@ -90,9 +90,10 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     open_console(sys.stdout).print(table)
 
 
-def write_json(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    write_bytes(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+def write_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print one JSON document on stdout; without ``indent`` on one line."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def write_bytes(data: bytes) -> None:

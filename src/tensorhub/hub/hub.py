@@ -1,0 +1,274 @@
+"""The hub: one store being served, and what handlers ask it.
+
+Duty: finding repositories and revisions for who asks, threads for blocking work, background jobs' life.
+Not its duty: HTTP.
+Invariants: what an identity may not read is answered as if it did not exist; a revision is shown once the SHA-256
+of all of its files is known.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+
+from tensorhub.errors import FileEntryNotFoundError, ForbiddenError, NotReadyError, RepositoryNotFoundError
+from tensorhub.hub.access import Identity, can_read, can_read_files, can_write
+from tensorhub.hub.accounts import Accounts
+from tensorhub.hub.audit import AuditLog
+from tensorhub.hub.config import HubConfig
+from tensorhub.hub.digest_job import DigestJob
+from tensorhub.hub.pools import Pool
+from tensorhub.hub.repositories import Repositories
+from tensorhub.hub.revision_view import (
+    ATTRIBUTES_PATH,
+    MAX_ATTRIBUTES_NBYTES,
+    FileView,
+    LfsRules,
+    RevisionView,
+)
+from tensorhub.hub.signing import Signer
+from tensorhub.hub.streaming import Streams
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RepositoryId
+from tensorhub.schema.records import CommitReference, FileMode, TreeEntry
+from tensorhub.store.file_facts import file_facts
+from tensorhub.store.files import follow_link, read_range
+from tensorhub.store.read_plan import FileMap
+from tensorhub.store.snapshots import Snapshot
+from tensorhub.store.store import Store
+
+_VIEWS = 64  # revisions kept as clients see them; one of 10,000 files takes some 5 MB
+_VIEW_FILES = 200_000  # files in the kept ones together
+_META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
+_WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
+
+
+class GatedRepositoryError(ForbiddenError):
+    """Readers of the repository must be let in first."""
+
+    error_code = "GatedRepo"
+
+
+def forbidden(identity: Identity, what: str) -> ForbiddenError:
+    """Make the error for what an identity may not do."""
+    reads_only = identity.user is not None and not identity.can_write
+    return ForbiddenError(
+        what,
+        expected="a token with the right to write" if reads_only else "the right to do so",
+        found="a token that may only read" if reads_only else (identity.user or "nobody known"),
+        action="Use another token, or ask an administrator.",
+    )
+
+
+class Hub:
+    """One store being served. Close it at the end.
+
+    Parameters
+    ----------
+    store
+        Open; closed by whoever opened it.
+    config
+        Settings of the server.
+
+    Attributes
+    ----------
+    accounts, repositories, audit, signer
+        Users and tokens; what was decided about repositories; the log of who did what; signatures of links.
+    streams
+        Responses that are being sent.
+    digests
+        The background job that computes SHA-256.
+    """
+
+    def __init__(self, store: Store, config: HubConfig) -> None:
+        self.store = store
+        self.config = config
+        self.accounts = Accounts(store.state)
+        self.repositories = Repositories(store.state)
+        self.audit = AuditLog(store.state)
+        self.signer = Signer(store.state)
+        self.streams = Streams()
+        workers = config.workers or os.cpu_count() or 1
+        self.reads = Pool("read", workers, 8192)
+        self.meta = Pool("look-up", _META_THREADS, 1024)
+        self.writes = Pool("write", _WRITE_THREADS, 64)
+        self.digests = DigestJob(store)
+        self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
+        self._views_files = 0
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin background work."""
+        self.digests.start()
+
+    def close(self) -> None:
+        """End background work and wait for jobs that run."""
+        self.digests.stop()
+        for pool in (self.reads, self.meta, self.writes):
+            pool.close()
+
+    # -- repositories -------------------------------------------------------------------------------------------
+
+    def find(self, asked: RepositoryId, identity: Identity) -> RepositoryId:
+        """Find a repository that an identity may read.
+
+        Parameters
+        ----------
+        asked
+            In any spelling; a former name does, too.
+        identity
+            Who asks.
+
+        Returns
+        -------
+        RepositoryId
+            As written in the store.
+
+        Raises
+        ------
+        RepositoryNotFoundError
+            There is none, or it is hidden from the identity.
+        """
+        found = self.store.ref_store.find_repository(asked)
+        if found is None:
+            renamed = self.repositories.follow(asked)
+            found = self.store.ref_store.find_repository(renamed) if renamed else None
+        if found is None or not self.can_read(identity, found):
+            raise RepositoryNotFoundError(
+                f"repository {asked}",
+                expected="one that exists and may be read by who asks",
+                found="none",
+                action="Check the name, and whether a token with access is used.",
+            )
+        return found
+
+    def find_for_write(self, asked: RepositoryId, identity: Identity) -> RepositoryId:
+        """Find a repository that an identity may write to.
+
+        Raises
+        ------
+        RepositoryNotFoundError
+            There is none, or it is hidden from the identity.
+        ForbiddenError
+            The identity may only read it.
+        """
+        found = self.find(asked, identity)
+        if not can_write(identity, found, self.repositories.row(found)):
+            raise forbidden(identity, f"writing to {found}")
+        return found
+
+    def can_read(self, identity: Identity, repository: RepositoryId) -> bool:
+        """Say whether an identity may know of a repository."""
+        row = self.repositories.row(repository)
+        return can_read(identity, repository, row, anonymous_read=self.config.allows_anonymous_read)
+
+    def check_files(self, identity: Identity, repository: RepositoryId) -> None:
+        """Make sure that an identity may read the content of a repository that it knows of.
+
+        Raises
+        ------
+        GatedRepositoryError
+            Its readers must be let in first.
+        """
+        row = self.repositories.row(repository)
+        if not can_read_files(identity, repository, row, anonymous_read=self.config.allows_anonymous_read):
+            raise GatedRepositoryError(
+                f"Access to model {repository.repo_id} is restricted",
+                expected="a reader on its list",
+                found=identity.user or "nobody known",
+                action="Ask a member of its namespace to let you in.",
+            )
+
+    # -- revisions ----------------------------------------------------------------------------------------------
+
+    def view(self, repository: RepositoryId, revision: str | None) -> RevisionView:
+        """Open a revision as clients see it.
+
+        Parameters
+        ----------
+        repository
+            As :meth:`find` gave it.
+        revision
+            Branch, tag, ``refs/…`` or commit id; of a branch or tag the newest commit that is ready.
+
+        Raises
+        ------
+        RevisionNotFoundError
+            There is no such revision.
+        NotReadyError
+            SHA-256 digests of its files are still being computed.
+        """
+        reference = self.store.snapshots.resolve(repository, revision or "main")
+        newest = reference
+        is_id = revision is not None and newest.commit_id.startswith(revision)
+        while (view := self._view_of(repository, reference)) is None:
+            parents = self.store.snapshots.commit(reference.digest).parents
+            if is_id or not parents:
+                raise NotReadyError(
+                    f"revision {revision or 'main'} of {repository}",
+                    expected="SHA-256 digests of all of its files",
+                    found=self.digests.progress.describe(),
+                    action="It is shown when they are known; try again in a while.",
+                )
+            reference = parents[0]
+        if reference != newest:
+            self.digests.wake()
+        return view
+
+    def _view_of(self, repository: RepositoryId, reference: CommitReference) -> RevisionView | None:
+        snapshot = self.store.snapshots.open(repository, reference)
+        key = snapshot.commit.tree
+        with self._lock:
+            held = self._views.get(key)
+            if held is not None:
+                self._views.move_to_end(key)
+        if held is None:
+            held = self._make_view(snapshot)
+            if held is None:
+                return None
+            with self._lock:
+                if key not in self._views:
+                    self._views[key] = held
+                    self._views_files += len(held[0])
+                while len(self._views) > 1 and (len(self._views) > _VIEWS or self._views_files > _VIEW_FILES):
+                    self._views_files -= len(self._views.popitem(last=False)[1][0])
+        return RevisionView(snapshot.repository, reference, snapshot.commit, *held)
+
+    def _make_view(self, snapshot: Snapshot) -> tuple[dict[str, FileView], LfsRules] | None:
+        """Put a view together; None where a SHA-256 is not known yet."""
+        entries = [(entry.path, self._target(snapshot, entry)) for entry in snapshot.tree.entries]
+        files = list({target.file for _, target in entries})
+        facts = file_facts(self.store, files)
+        sizes = self.store.snapshots.file_sizes(files)
+        rules = LfsRules(self.small_text(snapshot, ATTRIBUTES_PATH))
+        views: dict[str, FileView] = {}
+        for path, target in entries:
+            fact = facts.get(target.file)
+            if fact is None or fact.sha256 is None:
+                return None
+            nbytes = sizes[target.file][0]
+            is_lfs = nbytes > 0 and (fact.git_sha1 is None or rules.is_lfs(path, nbytes))
+            views[path] = FileView(path, target.mode, nbytes, target.file, fact.sha256, fact.git_sha1, is_lfs)
+        return views, rules
+
+    def _target(self, snapshot: Snapshot, entry: TreeEntry) -> TreeEntry:
+        """Give what a symlink points at; a link that leads nowhere stands for its own text."""
+        if entry.mode is not FileMode.SYMLINK:
+            return entry
+        try:
+            return follow_link(snapshot, entry, self.store.reader)
+        except FileEntryNotFoundError:
+            return entry
+
+    def small_text(self, snapshot: Snapshot, path: str) -> str:
+        """Read a small text file of a snapshot; empty where it is absent or too large."""
+        try:
+            record = snapshot.record(snapshot.entry(path))
+        except FileEntryNotFoundError:
+            return ""
+        if record.nbytes > MAX_ATTRIBUTES_NBYTES:
+            return ""
+        out = bytearray(record.nbytes)
+        read_range(FileMap(record.segments), self.store.reader, 0, memoryview(out))
+        return out.decode("utf-8", "replace")

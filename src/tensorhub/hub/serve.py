@@ -1,0 +1,112 @@
+"""Serving: a store, a socket and uvicorn, until told to stop.
+
+Duty: refuse unsafe settings, join the parts, run. Not its duty: the command line.
+Invariants: nobody is served before the socket is bound; a stop lets what runs finish, up to a stated time.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from tensorhub.errors import UsageError, from_os_error
+from tensorhub.hub import resolve
+from tensorhub.hub.app import HubApp
+from tensorhub.hub.config import HubConfig
+from tensorhub.hub.hub import Hub
+from tensorhub.hub.routes import Route
+from tensorhub.store.store import Store
+
+_GRACE_S = 30  # how long requests that run may take after a stop was asked for
+_BACKLOG = 2048
+
+ROUTES: list[Route] = [*resolve.ROUTES]
+
+
+def make_app(hub: Hub) -> HubApp:
+    """Put the application together."""
+    return HubApp(hub, ROUTES)
+
+
+def check_exposure(hub: Hub) -> None:
+    """Refuse to listen to others than this machine while there are no users.
+
+    Raises
+    ------
+    UsageError
+        The address is not a loopback address, and nobody could be told from anybody.
+    """
+    config = hub.config
+    if not config.is_loopback and not hub.accounts.has_users():
+        raise UsageError(
+            f"address {config.host}",
+            expected="a loopback address such as 127.0.0.1, as long as there are no users",
+            found="one that other machines can reach",
+            action="Create a user first (`tensorhub user add NAME --admin`), so that tokens are asked for.",
+        )
+
+
+def bind(config: HubConfig) -> socket.socket:
+    """Bind the server's socket.
+
+    Raises
+    ------
+    TensorHubError
+        The address is taken or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(_BACKLOG)  # who connects from now on waits instead of being refused
+    except OSError as error:
+        listener.close()
+        raise from_os_error(error, f"listening at {config.host} port {config.port}") from error
+    return listener
+
+
+def serve(store: Store, config: HubConfig, *, when_ready: Callable[[str], None] | None = None) -> None:
+    """Serve a store until the process is told to stop (SIGINT, SIGTERM).
+
+    Parameters
+    ----------
+    store
+        Open; not closed here.
+    config
+        Settings.
+    when_ready
+        Told the URL once the socket is bound.
+
+    Raises
+    ------
+    UsageError
+        The settings are unsafe.
+    TensorHubError
+        The socket cannot be bound.
+    """
+    hub = Hub(store, config)
+    check_exposure(hub)
+    listener = bind(config)
+    port = listener.getsockname()[1]
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    settings = uvicorn.Config(
+        make_app(hub),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=75,
+        backlog=_BACKLOG,
+        lifespan="on",
+    )
+    if when_ready is not None:
+        when_ready(f"http://{host}:{port}{config.root_path}")
+    with suppress(
+        KeyboardInterrupt
+    ):  # uvicorn raises it again once all is finished; here it was the normal end
+        uvicorn.Server(settings).run(sockets=[listener])
