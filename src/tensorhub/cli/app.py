@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -18,6 +18,7 @@ import typer
 import tensorhub as th
 from tensorhub.cli import (
     add,
+    audit,
     cat,
     gc,
     get,
@@ -30,8 +31,12 @@ from tensorhub.cli import (
     serve,
     show,
     similar,
+    state,
     stats,
+    token,
+    user,
     verify,
+    visibility,
 )
 from tensorhub.cli.options import GlobalOptions, JsonOption, QuietOption, StoreOption
 from tensorhub.cli.output import print_error, print_interrupted, print_line, write_error_json
@@ -72,6 +77,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_Groups = tuple[tuple[str, str, Iterable[tuple[str, Callable[..., None], str]]], ...]
+
+
+def _register(group: typer.Typer, name: str, command: Callable[..., None], examples: str) -> None:
+    group.command(
+        name,
+        help=reflow(command.__doc__ or ""),
+        epilog="[bold]Examples[/bold]\n\n" + examples.strip("\n"),
+    )(command)
+
+
 for _name, _command, _examples in (
     ("init", init.init, init.EXAMPLES),
     ("add", add.add, add.EXAMPLES),
@@ -87,13 +105,21 @@ for _name, _command, _examples in (
     ("optimize", optimize.optimize, optimize.EXAMPLES),
     ("gc", gc.gc, gc.EXAMPLES),
     ("serve", serve.serve, serve.EXAMPLES),
+    ("visibility", visibility.visibility, visibility.EXAMPLES),
+    ("audit", audit.audit, audit.EXAMPLES),
     ("info", info.info, info.EXAMPLES),
 ):
-    app.command(
-        _name,
-        help=reflow(_command.__doc__ or ""),
-        epilog="[bold]Examples[/bold]\n\n" + _examples.strip("\n"),
-    )(_command)
+    _register(app, _name, _command, _examples)
+_groups: _Groups = (
+    ("user", user.HELP, user.COMMANDS),
+    ("token", token.HELP, token.COMMANDS),
+    ("state", state.HELP, state.COMMANDS),
+)
+for _name, _help, _commands in _groups:
+    _group = typer.Typer(help=_help, no_args_is_help=True, rich_markup_mode="rich")
+    for _verb, _action, _examples in _commands:
+        _register(_group, _verb, _action, _examples)
+    app.add_typer(_group, name=_name)
 
 
 def _print_version(is_asked: bool) -> None:
