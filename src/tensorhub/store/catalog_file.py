@@ -8,6 +8,7 @@ Invariants: a damaged file is reported as damage, never as an absence. Safe for 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,6 +77,9 @@ class CatalogFile:
         event.listen(self._engine, "begin", _begin)
         self._is_whole = False  # known to be: by a full check since this was opened
         self._idle: list[Connection] = []  # lent one at a time; as many as threads ever asked at once
+        self._watching = threading.Lock()
+        self._watch: Connection | None = None  # of its own: the number below counts the commits of others
+        self._openings = 0
         self.index_news: Callable[[], bool] = lambda: False
         with self._translated():
             self._open()
@@ -87,6 +91,21 @@ class CatalogFile:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+    def change(self) -> int:
+        """Give a number that is another one after any change of the catalogue, by whichever process.
+
+        Takes microseconds: what was read under an equal number is still so.
+        """
+        with self._translated(), self._watching:
+            if self._watch is None:
+                self._watch = self._engine.connect().execution_options(
+                    is_point=True, isolation_level="AUTOCOMMIT"
+                )
+                self._openings += 1
+            raw = self._watch.connection.dbapi_connection
+            version = int(raw.execute("PRAGMA data_version").fetchone()[0]) if raw else 0
+            return (self._openings << 32) + version
 
     def catch_up(self) -> bool:
         """Take notice of what changed on disk behind this catalogue's back.
@@ -149,6 +168,10 @@ class CatalogFile:
 
     def close(self) -> None:
         """Give the file back."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+            self._watch = None
         while self._idle:
             self._idle.pop().close()
         self._engine.dispose()

@@ -168,6 +168,11 @@ class RefStore:
                     found[ref] = reference
         return found
 
+    def count(self) -> tuple[int, int]:
+        """Count repositories and refs, without reading any."""
+        folders = [self._layout.repository(repository) for repository in self.repositories()]
+        return len(folders), sum(len(_names(folder / kind)) for folder in folders for kind in _names(folder))
+
     def all(self) -> Iterator[tuple[RepositoryId, RefName, CommitReference]]:
         """Read every ref of the store."""
         for repository in self.repositories():

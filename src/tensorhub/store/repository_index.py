@@ -23,8 +23,8 @@ from tensorhub.store.values import RepositoryInfo
 if TYPE_CHECKING:
     from tensorhub.store.store import Store
 
-# Every so often all folders are looked at, whatever ``leases/refs-changed`` says: a crash between a change and its note,
-# or somebody's hand, is seen then. It takes 0.2 s for 10,000 repositories.
+# Every so often all folders are looked at, whatever ``leases/refs-changed`` says: a crash between a change and its
+# note, or somebody's hand, is seen then. It takes 0.2 s for 10,000 repositories.
 RESCAN_S = 60.0
 _SETTLED_NS = 2_000_000_000  # younger times of folders are not trusted: some file systems keep whole seconds
 

@@ -6,9 +6,7 @@ Invariants: the parts of ``saved``, less ``overhead``, add up to ``nbytes - stor
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -16,6 +14,7 @@ from tensorhub.errors import MissingBlobError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
+from tensorhub.store.disk_usage import disk_usage
 from tensorhub.store.liveness import add_retained, coded_nbytes, find_live
 from tensorhub.store.retention import retained_files
 from tensorhub.store.store import Store
@@ -50,7 +49,7 @@ def stats(store: Store) -> Stats:
     tensors = sum(sizes[file][1] for files in files_of for file in files)
     distinct_nbytes = sum(sizes[file][0] for file in live.files)
     blob_nbytes, delta_saved, standalone_saved, coded = _blob_sums(store, live.blobs, live.leaned_on)
-    disk = _disk_usage(store)
+    disk = disk_usage(store)
     blobs = len(live.blobs)
     add_retained(store, live, retained_files(store, time.time_ns() // 1_000_000))
     saved = Saved(
@@ -123,35 +122,3 @@ def _blob_sums(store: Store, blobs: set[int], leaned_on: set[int]) -> tuple[int,
                 delta_saved += delta - delta_stored
                 standalone_saved += (nbytes - delta) - (stored - delta_stored)
     return total, delta_saved, standalone_saved, coded
-
-
-def _disk_usage(store: Store) -> dict[str, int]:
-    """Add up the files of a store, by what they are for."""
-    layout = store.layout
-    usage = {"packs": 0, "catalog": 0, "refs": 0, "state": 0, "other": 0, "all": 0}
-    if store.catalog.path.parent != layout.root:
-        for suffix in ("", "-wal", "-shm"):
-            side = store.catalog.path.with_name(store.catalog.path.name + suffix)
-            if side.exists():
-                usage["catalog"] += side.stat().st_size
-                usage["all"] += side.stat().st_size
-    for parent, _, names in os.walk(layout.root):
-        for name in names:
-            try:
-                size = os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118
-            except FileNotFoundError:
-                continue  # another process just finished with it
-            usage["all"] += size
-            usage[_part(layout.root, Path(parent), name)] += size
-    return usage
-
-
-def _part(root: Path, parent: Path, name: str) -> str:
-    top = parent.relative_to(root).parts[:1]
-    if top == ("packs",):
-        return "packs"
-    if top == ("refs",):
-        return "refs"
-    if name.startswith("catalog.sqlite"):
-        return "catalog"
-    return "state" if name.startswith("state.sqlite") else "other"
