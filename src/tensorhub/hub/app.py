@@ -201,8 +201,9 @@ class _Call:
 
     async def _parse(self, found: Match) -> HubRequest:
         hub = self._app.hub
-        secret = read_secret(self._raw)
-        identity = await hub.meta.run(identify, hub, secret)
+        identity = ANONYMOUS
+        if not found.is_signed:
+            identity = await hub.meta.run(identify, hub, read_secret(self._raw))
         client = self._scope.get("client")
         is_trusted = client is not None and client[0] in hub.config.trusted_proxies
         base_url = base_url_of(self._raw, hub.config.root_path, is_trusted)

@@ -29,6 +29,8 @@ from tensorhub.hub.revision_view import (
 )
 from tensorhub.hub.signing import Signer
 from tensorhub.hub.streaming import Streams
+from tensorhub.hub.uploads import Uploads
+from tensorhub.hub.xet.grants import Grants
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import CommitReference, FileMode, TreeEntry
@@ -79,6 +81,8 @@ class Hub:
         Responses that are being sent.
     digests
         The background job that computes SHA-256.
+    uploads, grants
+        What came and waits for its commit; tokens for the Xet endpoints.
     """
 
     def __init__(self, store: Store, config: HubConfig) -> None:
@@ -94,6 +98,8 @@ class Hub:
         self.meta = Pool("look-up", _META_THREADS, 1024)
         self.writes = Pool("write", _WRITE_THREADS, 64)
         self.digests = DigestJob(store)
+        self.uploads = Uploads(store, store.state)
+        self.grants = Grants(store, self.signer)
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
         self._views_files = 0
         self._lock = threading.Lock()
@@ -101,10 +107,12 @@ class Hub:
     def start(self) -> None:
         """Begin background work."""
         self.digests.start()
+        self.uploads.start()
 
     def close(self) -> None:
         """End background work and wait for jobs that run."""
         self.digests.stop()
+        self.uploads.stop()
         for pool in (self.reads, self.meta, self.writes):
             pool.close()
 

@@ -44,11 +44,14 @@ class Route:
         of one or two segments, ``{path}`` the rest, any other ``{name}`` one segment.
     handler
         Answers.
+    is_signed
+        The handler finds out itself who asks, by a signature: ``Authorization`` is no access token here.
     """
 
     methods: str
     pattern: str
     handler: Handler
+    is_signed: bool = False
 
     def compiled(self) -> re.Pattern[str]:
         """Give the pattern as a regular expression over the raw path."""
@@ -74,12 +77,15 @@ class Match:
         Decoded parts by name.
     repo_type
         ``model``, ``dataset`` or ``space``, where the pattern says.
+    is_signed
+        As the route says.
     """
 
     handler: Handler
     pattern: str
     params: Mapping[str, str]
     repo_type: str
+    is_signed: bool = False
 
 
 class MethodError(UsageError):
@@ -130,7 +136,7 @@ class RouteTable:
                 continue
             params = {name: _decode(value) for name, value in found.groupdict().items() if value is not None}
             kind = _TYPES[params.pop("T", "") or params.pop("P", "") or "models"]
-            return Match(route.handler, route.pattern, params, kind)
+            return Match(route.handler, route.pattern, params, kind, route.is_signed)
         if allowed:
             raise MethodError(
                 f"path {raw_path}",

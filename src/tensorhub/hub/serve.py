@@ -18,12 +18,13 @@ from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.routes import Route
+from tensorhub.hub.xet import api as xet
 from tensorhub.store.store import Store
 
 _GRACE_S = 30  # how long requests that run may take after a stop was asked for
 _BACKLOG = 2048
 
-ROUTES: list[Route] = [*resolve.ROUTES]
+ROUTES: list[Route] = [*resolve.ROUTES, *xet.ROUTES]
 
 
 def make_app(hub: Hub) -> HubApp:

@@ -378,4 +378,4 @@ def _files_in(folder: Path) -> list[Path]:
 
 def _key(user: str) -> str:
     """Give the form in which users are compared."""
-    return user.lower()
+    return user.casefold()

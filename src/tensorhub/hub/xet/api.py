@@ -1,0 +1,267 @@
+"""The Xet endpoints: tokens, uploads of xorbs and shards, reconstruction and data.
+
+Duty: HTTP of both halves. Not its duty: what the bytes mean (the modules beside it), or commits.
+Invariants: bodies go to disk as they come, and are checked in threads; nothing says whether another user has some
+content: dedup queries find nothing, and what is sent again is answered as if it were new; a link to data is good for
+exactly the chunks it was made for.
+
+Reference: the OpenAPI document of ``huggingface/xet-core``. What is answered 404 here (global dedup, upload grants,
+version 2 of shards and of reconstruction) makes clients do without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from tensorhub.errors import ForbiddenError, NotFoundError, UploadNotFoundError
+from tensorhub.hub.request import HubRequest
+from tensorhub.hub.resolve import RangeNotSatisfiableError, parse_range
+from tensorhub.hub.responses import JsonResponse
+from tensorhub.hub.revision_view import FileView
+from tensorhub.hub.routes import Route
+from tensorhub.hub.streaming import FileStream
+from tensorhub.hub.xet.grants import Grant, IssuedToken, Link
+from tensorhub.hub.xet.hashes import parse_hash
+from tensorhub.hub.xet.shard import MAX_SHARD_NBYTES, parse_shard
+from tensorhub.hub.xet.virtual import Term, frame, make_term, plan_terms, xorb_name
+from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
+from tensorhub.schema.digest import Digest
+
+_WRITE_NBYTES = 1 << 20  # handed to a thread at once; pieces of a body are some 64 KiB
+
+
+# -- tokens -----------------------------------------------------------------------------------------------------------
+
+
+async def write_token(request: HubRequest) -> Response:
+    """Give a token for uploads."""
+    hub, identity = request.hub, request.identity
+    if request.flag("create_pr"):  # whoever reads may propose
+        found = await hub.meta.run(hub.find, request.repository, identity)
+        if identity.user is None or not identity.can_write:
+            raise ForbiddenError(
+                f"upload to {found}",
+                expected="a token with the right to write",
+                found="a token that may only read" if identity.user else "nobody known",
+                action="Use another token.",
+            )
+    else:
+        found = await hub.meta.run(hub.find_for_write, request.repository, identity)
+    issued = await hub.meta.run(hub.grants.issue, request.base_url, identity.user, found, "", can_write=True)
+    return _token_answer(issued)
+
+
+async def read_token(request: HubRequest) -> Response:
+    """Give a token for downloads of the files of one revision."""
+    hub, identity = request.hub, request.identity
+    found = await hub.meta.run(hub.find, request.repository, identity)
+    await hub.meta.run(hub.check_files, identity, found)
+    view = await hub.meta.run(hub.view, found, request.params["rev"])
+    issued = await hub.meta.run(
+        hub.grants.issue, request.base_url, identity.user, found, view.commit_id, can_write=False
+    )
+    return _token_answer(issued)
+
+
+def _token_answer(issued: IssuedToken) -> Response:
+    body = {"casUrl": issued.cas_url, "exp": issued.expires_at_s, "accessToken": issued.text}
+    headers = {
+        "X-Xet-Cas-Url": issued.cas_url,
+        "X-Xet-Access-Token": issued.text,
+        "X-Xet-Token-Expiration": str(issued.expires_at_s),
+        "Cache-Control": "no-store",
+    }
+    return JsonResponse(body, headers=headers)
+
+
+async def _grant(request: HubRequest, *, for_write: bool = False) -> Grant:
+    header = request.headers.get("authorization", "")
+    return await request.hub.meta.run(
+        request.hub.grants.accept, request.params["place"], header, for_write=for_write
+    )
+
+
+# -- uploads ----------------------------------------------------------------------------------------------------------
+
+
+async def receive_xorb(request: HubRequest) -> Response:
+    """Take a xorb."""
+    hub = request.hub
+    user = _user(await _grant(request, for_write=True))
+    xorb = parse_hash(request.params["hash"])
+    announced = request.headers.get("content-length", "")
+    nbytes = int(announced) if announced.isdecimal() and len(announced) < 20 else MAX_BODY_NBYTES
+    path = await hub.meta.run(hub.uploads.begin_xorb, min(nbytes, MAX_BODY_NBYTES), user)
+    try:
+        await _write_body(request, path)
+        await hub.reads.run(hub.uploads.finish_xorb, path, xorb, user)
+    except BaseException:
+        hub.uploads.drop_xorb(path)
+        raise
+    return JsonResponse({"was_inserted": True})
+
+
+async def _write_body(request: HubRequest, path: Path) -> None:
+    """Write a body to a file as it comes."""
+    pending = bytearray()
+    with await request.hub.meta.run(path.open, "wb", 0) as file:
+        async for piece in request.stream(MAX_BODY_NBYTES):
+            pending += piece
+            if len(pending) >= _WRITE_NBYTES:
+                await request.hub.meta.run(file.write, pending)
+                pending = bytearray()
+        await request.hub.meta.run(file.write, pending)
+
+
+async def receive_shard(request: HubRequest) -> Response:
+    """Take a shard: prove its files, and keep them for the commit that follows."""
+    hub = request.hub
+    grant = await _grant(request, for_write=True)
+    body = await request.body(MAX_SHARD_NBYTES)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        files = await hub.reads.run(parse_shard, body)
+        await hub.writes.run(hub.uploads.stage, files, _user(grant), gone.done)
+    except UploadNotFoundError:
+        await hub.meta.run(hub.grants.forget, grant)
+        raise
+    finally:
+        gone.cancel()
+    return JsonResponse({"result": 1})
+
+
+async def _disconnected(request: HubRequest) -> None:
+    while (await request.raw.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _user(grant: Grant) -> str:
+    """Give who uploads; a grant for uploads has somebody."""
+    return grant.user or ""
+
+
+async def not_offered(request: HubRequest) -> Response:
+    """Answer what clients do without; to anybody, so that nothing can be learned."""
+    raise NotFoundError(
+        request.raw.url.path[:200], expected="an endpoint that this hub offers", found="one that it does not"
+    )
+
+
+async def telemetry(request: HubRequest) -> Response:
+    """Take what clients report of their transfers, and keep none of it."""
+    async for _ in request.stream(request.hub.config.max_json_nbytes):
+        pass
+    return JsonResponse({})
+
+
+# -- downloads --------------------------------------------------------------------------------------------------------
+
+
+async def reconstruction(request: HubRequest) -> Response:
+    """Say from which chunks a file, or a range of it, is put together."""
+    hub = request.hub
+    grant = await _grant(request)
+    file = await hub.meta.run(_find_file, request, grant)
+    start, stop = 0, file.nbytes
+    asked = request.headers.get("range")
+    if asked is not None and (found := parse_range(asked, file.nbytes)) is not None:
+        start, stop = found
+    if start >= stop:
+        raise RangeNotSatisfiableError(
+            f"reconstruction of {file.path}", expected="a range with content", found="an empty file"
+        )
+    skipped, terms = plan_terms(file.nbytes, start, stop)
+    place = f"{request.base_url}/cas/{request.params['place']}/v1/data/"
+    body: dict[str, Any] = {"offset_into_first_range": skipped, "terms": [], "fetch_info": {}}
+    for term in terms:
+        name, chunks = xorb_name(file.file, term.index), {"start": term.first, "end": term.stop}
+        body["terms"].append({"hash": name, "unpacked_length": term.nbytes, "range": chunks})
+        link = hub.grants.sign_link(Link(file.file.hex, term.index, term.first, term.stop))
+        last = term.stored_start + term.stored_nbytes - 1
+        fetch = {"range": chunks, "url": place + link, "url_range": {"start": term.stored_start, "end": last}}
+        body["fetch_info"][name] = [fetch]
+    return JsonResponse(body)
+
+
+def _find_file(request: HubRequest, grant: Grant) -> FileView:
+    """Find the file among those that the token is for."""
+    hub, name = request.hub, request.params["hash"]
+    view = hub.view(grant.repository, grant.commit_id or None)
+    for file in view.files.values():
+        if file.xet_hash == name:
+            return file
+    raise NotFoundError(
+        f"file {name[:64]}",
+        expected="a file of the revision that the token is for",
+        found="none",
+        action="Start the download again.",
+    )
+
+
+async def data(request: HubRequest) -> Response:
+    """Send chunks of a virtual xorb."""
+    hub = request.hub
+    hub.grants.check_place(request.params["place"])
+    link = await hub.meta.run(hub.grants.accept_link, request.params["link"])
+    file = Digest.parse(link.file)
+    record = await hub.meta.run(hub.store.snapshots.file_record, file)
+    term = make_term(record.nbytes, link.index, link.first, link.stop)
+    first, last = term.stored_start, term.stored_start + term.stored_nbytes - 1
+    asked = request.headers.get("range")
+    if asked is not None and asked.replace(" ", "") != f"bytes={first}-{last}":
+        raise RangeNotSatisfiableError(
+            f"range {asked[:80]} of a xorb",
+            expected=f"bytes={first}-{last}, for which the link was made",
+            found=asked[:80],
+            action="Ask for the range that came with the link.",
+        )
+    headers = {
+        "content-type": "application/octet-stream",
+        "content-range": f"bytes {first}-{last}/*",
+        "cache-control": "private, no-store",
+    }
+    return XorbStream(
+        record,
+        term,
+        reader=hub.store.reader,
+        pool=hub.reads,
+        streams=hub.streams,
+        status_code=200 if asked is None else 206,
+        headers=headers,
+    )
+
+
+class XorbStream(FileStream):
+    """A response whose body is a run of chunks of a virtual xorb.
+
+    Parameters
+    ----------
+    record, term
+        The file and the run.
+    **others
+        As for :class:`FileStream`.
+    """
+
+    def __init__(self, record: Any, term: Term, **others: Any) -> None:
+        super().__init__(record, term.offset, term.nbytes, **others)
+        self.headers["content-length"] = str(term.stored_nbytes)
+        self._file_nbytes = record.nbytes
+
+    def _decode(self, offset: int, nbytes: int) -> bytearray:
+        return frame(super()._decode(offset, nbytes), offset, self._file_nbytes)
+
+
+ROUTES = [
+    Route("GET", "/api/{T}/{repo}/xet-write-token/{rev}", write_token),
+    Route("GET", "/api/{T}/{repo}/xet-read-token/{rev}", read_token),
+    Route("POST", "/cas/{place}/v1/xorbs/default/{hash}", receive_xorb, is_signed=True),
+    Route("POST", "/cas/{place}/v1/shards", receive_shard, is_signed=True),
+    Route("GET", "/cas/{place}/v1/reconstructions/{hash}", reconstruction, is_signed=True),
+    Route("GET", "/cas/{place}/v1/data/{link}", data, is_signed=True),
+    Route("GET HEAD POST PUT", "/cas/{path}", not_offered, is_signed=True),
+    Route("POST", "/v1/telemetry", telemetry, is_signed=True),
+]

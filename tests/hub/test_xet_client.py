@@ -1,0 +1,167 @@
+"""The real Xet client uploads to, and downloads from, a hub that runs."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+
+from tensorhub import Store
+from tensorhub.hub.app import Exchange, HubApp
+from tensorhub.hub.config import HubConfig
+from tensorhub.hub.hub import Hub
+from tensorhub.hub.serve import ROUTES, bind
+from tensorhub.schema.digest import Digest
+from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.store.gc import collect_garbage
+
+pytest.importorskip("hf_xet")
+NOTHING = Digest(bytes(32))
+
+
+class Served:
+    """A hub that runs, and a client machine with a cache folder of its own."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.hub = Hub(store, HubConfig(port=0))
+        self.store = store
+        self.cache = folder / "cache"
+        self.seen: list[tuple[str, int]] = []
+        listener = bind(self.hub.config)
+        app = HubApp(self.hub, ROUTES, observers=[self.observe])
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def observe(self, exchange: Exchange) -> None:
+        """Note a request and its answer."""
+        self.seen.append((f"{exchange.method} {exchange.pattern}", exchange.status))
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def count(self, start: str, status: int = 200) -> int:
+        """Say how many requests of a kind were answered so."""
+        return sum(kind.startswith(start) and found == status for kind, found in self.seen)
+
+    def token(self, kind: str, revision: str = "main") -> tuple[str, str]:
+        """Ask for an address and a token."""
+        response = httpx.get(f"{self.url}/api/models/org/model/xet-{kind}-token/{revision}")
+        response.raise_for_status()
+        body = response.json()
+        assert response.headers["x-xet-cas-url"] == body["casUrl"]
+        assert response.headers["x-xet-access-token"] == body["accessToken"]
+        assert response.headers["x-xet-token-expiration"] == str(body["exp"])
+        return body["casUrl"], body["accessToken"]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the client."""
+        environment = {
+            **os.environ,
+            "HF_XET_CACHE": str(self.cache),
+            "HF_HOME": str(self.cache),
+            "NO_PROXY": "*",
+        }
+        script = Path(__file__).with_name("xet_client.py")
+        return subprocess.run(
+            [sys.executable, str(script), *arguments],
+            env=environment, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+
+    def upload(self, *paths: Path) -> subprocess.CompletedProcess[str]:
+        """Upload files."""
+        return self.run("upload", *self.token("write"), *map(str, paths))
+
+    def commit(self, *paths: Path) -> None:
+        """Commit uploaded files, as the commit endpoint does."""
+        done = []
+        with self.store.begin_commit("org/model") as transaction:
+            for path in paths:
+                sha256 = hashlib.sha256(path.read_bytes()).digest()
+                source = self.hub.uploads.find(sha256, "local", path.stat().st_size)
+                assert source is not None
+                transaction.put_file(path.name, source)
+                transaction.claim(path.name, Fact(FactKind.FILE_SHA256, NOTHING, sha256))
+                done.append((path.name, sha256))
+            transaction.publish("upload")
+        snapshot = self.store.snapshots.snapshot("org/model", None)
+        self.hub.uploads.committed([(sha256, snapshot.entry(name).file) for name, sha256 in done], "local")
+
+    def download(self, path: Path, out: Path) -> bytes:
+        """Download a committed file."""
+        entry = self.store.snapshots.snapshot("org/model", None).entry(path.name)
+        ran = self.run("download", *self.token("read"), entry.file.hex, str(path.stat().st_size), str(out))
+        assert ran.returncode == 0, ran.stderr
+        return out.read_bytes()
+
+
+@pytest.fixture
+def served(store, tmp_path):
+    """Run a hub with an empty repository."""
+    store.create_repository("org/model")
+    running = Served(store, tmp_path)
+    yield running
+    running.close()
+
+
+def make_file(path: Path, nbytes: int, seed: int = 1) -> Path:
+    """Make a file of weights."""
+    values = np.random.default_rng(seed).normal(0, 0.02, nbytes // 4).astype(np.float32)
+    path.write_bytes(values.tobytes() + b"end")
+    return path
+
+
+def test_up_and_down(served, tmp_path):
+    """Twenty megabytes go up and come back; no copy is left among the uploads."""
+    path = make_file(tmp_path / "w.bin", 20_000_000)
+    ran = served.upload(path)
+    assert ran.returncode == 0, ran.stderr
+    served.commit(path)
+    assert served.download(path, tmp_path / "again.bin") == path.read_bytes()
+    assert served.count("GET /cas/{place}/v1/data", 206) == 1
+    assert not [file for file in served.hub.uploads.folder.rglob("*") if file.is_file()]
+
+
+def test_a_small_change_sends_little(served, tmp_path):
+    """Four bytes of difference send the chunk around them; the rest is found where earlier commits put it."""
+    path = make_file(tmp_path / "w.bin", 20_000_000)
+    served.upload(path)
+    served.commit(path)
+    changed = bytearray(path.read_bytes())
+    changed[9_000_000:9_000_004] = b"edit"
+    path.write_bytes(changed)
+    ran = served.upload(path)
+    assert ran.returncode == 0, ran.stderr
+    assert served.hub.uploads.space.nbytes < 400_000
+    served.commit(path)
+    assert served.download(path, tmp_path / "again.bin") == changed
+
+
+def test_forgotten_chunks_are_sent_again(served, tmp_path):
+    """After `gc --now` a client with a warm cache begins anew; after another loss it needs one more try."""
+    path = make_file(tmp_path / "w.bin", 2_000_000)
+    served.upload(path)
+    served.commit(path)
+    served.store.delete_repository("org/model")
+    served.store.create_repository("org/model")
+    collect_garbage(served.store, grace_s=0, drops_retained=True)
+    assert served.upload(path).returncode == 0
+    served.commit(path)
+    with served.store.state.write() as connection:
+        connection.exec_driver_sql("DELETE FROM xorb_place")
+    assert served.upload(path).returncode != 0
+    assert served.upload(path).returncode == 0
+    served.commit(path)
+    assert served.download(path, tmp_path / "again.bin") == path.read_bytes()
