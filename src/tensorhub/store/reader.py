@@ -10,9 +10,11 @@ depth. Safe to call from many threads.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorhub.codecs.base import CodecContext
@@ -45,6 +47,28 @@ _OPEN_PACKS = 128  # descriptors kept; the usual soft limit of a process is 1024
 ChunkKey = tuple[bytes, int]
 
 
+@dataclass(slots=True)
+class ReaderCounts:
+    """What a reader did since it was made.
+
+    Attributes
+    ----------
+    chunks, decoded_nbytes, stored_nbytes
+        Chunks decoded, bases among them; their bytes, and the coded bytes that were read for them.
+    decode_s
+        Time of all threads in decoding, without reading and without decoding bases.
+    hits, misses
+        Chunks that were asked for in part or as a base: found decoded already (or just being so), or not.
+    """
+
+    chunks: int = 0
+    decoded_nbytes: int = 0
+    stored_nbytes: int = 0
+    decode_s: float = 0.0
+    hits: int = 0
+    misses: int = 0
+
+
 class BlobReader:
     """Reads decoded bytes of blobs.
 
@@ -66,6 +90,13 @@ class BlobReader:
         self._pending: dict[bytes, list[BlobRecord]] = {}  # several writers may bring one blob
         # By token: the unsealed pack, or the id that it got; descriptors of sealed ones are bounded by _packs.
         self._unsealed: dict[bytes, tuple[PackFile, Callable[[], None]] | Digest] = {}
+        self._counts = ReaderCounts()
+
+    @property
+    def counts(self) -> ReaderCounts:
+        """What was done so far; a copy."""
+        with self._lock:
+            return replace(self._counts)
 
     # -- what a writer has not sealed yet -------------------------------------------------------------------
 
@@ -270,8 +301,13 @@ class BlobReader:
             present = self._chunks.get(key)
             if present is not None:
                 self._chunks.move_to_end(key)
+                self._counts.hits += 1
                 return present
             waiting = self._decoding.get(key)
+            if waiting is None:
+                self._counts.misses += 1
+            else:
+                self._counts.hits += 1
             if waiting is None:
                 mine: Future[bytearray] = Future()
                 self._decoding[key] = mine
@@ -321,6 +357,7 @@ class BlobReader:
         prediction = self.prediction(record.digest, chunk, len(memoryview(out)), depth)
         model = self.stored(record.digest, record.model) if chunk.uses_model and record.model else None
         context = CodecContext(record.element_width, prediction, model)
+        started = time.perf_counter()
         try:
             decode_chunk(chunk.codec_id, chunk.codec_version, chunk.codec_parameters, coded, context, out)
         except CorruptPackError as error:
@@ -332,6 +369,11 @@ class BlobReader:
             raise _corrupt_chunk(
                 record.digest, chunk, error.expected or "a prediction", error.found or "none"
             ) from error
+        with self._lock:
+            self._counts.chunks += 1
+            self._counts.decoded_nbytes += len(memoryview(out))
+            self._counts.stored_nbytes += len(coded)
+            self._counts.decode_s += time.perf_counter() - started
         if not is_known_sound and (found := checksum(memoryview(out))) != chunk.decoded_checksum:
             raise DigestMismatchError(
                 f"chunk {index} of blob {record.digest}",

@@ -7,6 +7,7 @@ Invariants: a revision is looked for only among what the repository's own refs r
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -77,9 +78,11 @@ class Snapshot:
         FileEntryNotFoundError
             There is none; for a partial commit the message says that it may only be missing here.
         """
-        for entry in self.tree.entries:
-            if entry.path == path:
-                return entry
+        entries = self.tree.entries  # in the order of the paths' bytes: parsing checks that
+        wanted = path.encode("utf-8", "surrogatepass")
+        at = bisect_left(entries, wanted, key=lambda entry: entry.path.encode())
+        if at < len(entries) and entries[at].path == path:
+            return entries[at]
         raise FileEntryNotFoundError(
             f"file {path!r} in {self.repository}@{self.reference.commit_id[:12]}",
             expected="an entry of the snapshot",

@@ -1,5 +1,6 @@
 """Blobs: both checksums are looked at, and what is damaged is named."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,34 @@ def test_lost_packs_can_be_filled_again(filled: Store) -> None:
     filled.reader.forget()
     put(filled, "a/new", {"x": noise(5000, 1)})
     assert read_all(filled, "a/new") == {"x": noise(5000, 1)}
+
+
+def test_counts(filled: Store) -> None:
+    """Decoded and coded bytes, and what was found decoded already, are counted."""
+    filled.reader.forget()
+    before = filled.reader.counts
+    content = filled.read("a/child", "m.safetensors")
+    after = filled.reader.counts
+    assert after.decoded_nbytes - before.decoded_nbytes == len(content) + BASE.nbytes  # with the base
+    assert 0 < after.stored_nbytes - before.stored_nbytes < 2 * BASE.nbytes
+    assert after.misses == before.misses + 1
+    assert after.decode_s > before.decode_s
+    for _ in range(3):
+        filled.read("a/base", "m.safetensors", offset=len(content) - 100, length=50)
+    again = filled.reader.counts
+    assert (again.hits, again.chunks) == (after.hits + 3, after.chunks)
+
+
+def test_many_threads_read_small_pieces(filled: Store) -> None:
+    """Pieces that are read by many threads at once are right, and each chunk is decoded once."""
+    content = filled.read("a/child", "m.safetensors")
+    filled.reader.forget()
+    before = filled.reader.counts
+    with ThreadPoolExecutor(8) as pool:
+        pieces = pool.map(
+            lambda at: filled.read("a/child", "m.safetensors", offset=at, length=997),
+            range(0, len(content), 997),
+        )
+        assert b"".join(pieces) == content
+    after = filled.reader.counts
+    assert after.chunks - before.chunks == 3  # header, tensor, base

@@ -132,3 +132,15 @@ def test_small_caches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, "a/b", files)
     assert read_all(store, "a/b") == files
     assert len(store.snapshots._cache) == 1
+
+
+def test_paths_are_found(store: Store) -> None:
+    """Every path is found among many, in whatever script; others that sort between them are not."""
+    names = ["a", "a/", "é", "z/ü", "文", "😀", "A", "_", "~"]
+    files = {f"{name}{index}": b"%d" % index for index, name in enumerate(names * 5)}
+    put(store, "a/b", files)
+    snapshot = store.snapshots.snapshot("a/b")
+    assert {path: snapshot.entry(path).path for path in files} == {path: path for path in files}
+    for path in ("", "a", "é", "\udc80", "zzz", "😀99"):
+        with pytest.raises(FileEntryNotFoundError):
+            snapshot.entry(path)
