@@ -20,7 +20,7 @@ CHECKED := src tests examples $(wildcard benchmarks)
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
-.PHONY: help demo test test-all check native-test fuzz check-arm64 fmt bench build clean
+.PHONY: help demo test test-all check native-test fuzz check-arm64 fmt bench conformance test-clients build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,17 @@ fmt: $(STAMP)  ## format the Python code
 
 bench: $(STAMP)  ## run a benchmark: codecs, or make bench BENCH="lineage index"; one module of benchmarks/ each
 	$(BIN)/python -m benchmarks.$(BENCH)
+
+conformance: $(STAMP)  ## the Hugging Face client's own tests against our hub: make conformance ARGS="-k upload --show"
+	$(BIN)/python -m tests.conformance_hf.run $(ARGS)
+
+# Other clients live in environments of their own below build/; PyTorch makes the second one large.
+test-clients: $(STAMP)  ## an earlier client, transformers, diffusers and datasets against our hub
+	"$(PYTHON)" -m venv build/clients/old && build/clients/old/bin/pip install --quiet huggingface_hub==1.9.2
+	"$(PYTHON)" -m venv build/clients/libraries && build/clients/libraries/bin/pip install --quiet torch==2.13.0 \
+		transformers diffusers datasets
+	TENSORHUB_OLD_CLIENT_PYTHON=build/clients/old/bin/python TENSORHUB_LIBRARIES_PYTHON=build/clients/libraries/bin/python \
+		$(BIN)/pytest tests/hub/clients/test_client_others.py $(ARGS)
 
 build: $(STAMP)  ## a wheel in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

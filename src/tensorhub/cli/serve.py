@@ -58,6 +58,12 @@ RateLimitOption = Annotated[
         help="Requests a minute that one caller may make; 0 for any number.",
     ),
 ]
+XetOption = Annotated[
+    str,
+    typer.Option(
+        "--xet-download", help="Which files are offered for download through Xet: large, all or none."
+    ),
+]
 LogFormatOption = Annotated[str, typer.Option("--log-format", help="text or json.")]
 WorkersOption = Annotated[
     int | None,
@@ -79,6 +85,7 @@ def serve(
     anonymous_read: AnonymousOption = True,
     upstream: UpstreamOption = "",
     rate_limit: RateLimitOption = 0,
+    xet_download: XetOption = "large",
     log_format: LogFormatOption = "text",
     workers: WorkersOption = None,
     store: StoreOption = None,
@@ -87,10 +94,8 @@ def serve(
 ) -> None:
     """Serve the store to Hugging Face clients and browsers: set HF_ENDPOINT to its address, and nothing else."""
     options = parse_common(context, store, is_json, is_quiet)
-    if log_format not in ("text", "json"):
-        raise UsageError(
-            "option --log-format", expected="text or json", found=log_format, action="Give one of the two."
-        )
+    check_choice("--log-format", log_format, ("text", "json"))
+    check_choice("--xet-download", xet_download, ("large", "all", "none"))
     try:
         from tensorhub.hub.config import HubConfig
         from tensorhub.hub.serve import serve as run_server
@@ -111,6 +116,7 @@ def serve(
         upstream_token=os.environ.get("TENSORHUB_UPSTREAM_TOKEN", ""),
         workers=workers,
         log_format=log_format,
+        xet_download=xet_download,
         rate_limit_per_minute=rate_limit,
     )
 
@@ -123,3 +129,18 @@ def serve(
 
     with th.Store.open(options.store_path, create=True) as opened:
         run_server(opened, config, when_ready=tell)
+
+
+def check_choice(option: str, found: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that an option does not have.
+
+    Raises
+    ------
+    UsageError
+        It is none of the choices.
+    """
+    if found not in choices:
+        words = ", ".join(choices)
+        raise UsageError(
+            f"option {option}", expected=f"one of {words}", found=found, action=f"Give one of {words}."
+        )

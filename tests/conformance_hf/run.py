@@ -1,0 +1,130 @@
+"""Run the Hugging Face client's own tests against a hub of ours, and write down what passed.
+
+Duty: the order of things: environment, tests, a fresh store with the users that the tests expect, the server, the
+run, the record. Not its duty: what is in scope (`in_scope.txt`), why something fails (`known_failures.toml`).
+It needs the package index for the client and what its tests import, and nothing else from outside.
+
+    python -m tests.conformance_hf.run --json benchmarks/records/conformance.json
+    python -m tests.conformance_hf.run -k upload_folder --show      # some tests, with their tracebacks
+    python -m tests.conformance_hf.run --derive                     # which tests ask the hub for anything
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from benchmarks.record import ROOT, machine, write_record
+
+from . import client, hub_under_test, results
+
+CLIENT_VERSION = "2.4.0"
+HERE = Path(__file__).resolve().parent
+SCOPE = HERE / "in_scope.txt"
+# Features of the public hub that TensorHub does not have, as parts of node ids: tests of these are not in scope.
+OUT_OF_SCOPE = (
+    "bucket",
+    "Bucket",
+    "test_kernels",
+    "test_oauth",
+    "test_cli",
+    "test_utils_http",
+    "TestActivityApi",
+    "TestAccessRequestAPI",
+    "TestCollectionAPI",
+    "TestHfApiDiscussions",
+    "TestWebhookApi",
+)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the record to this file")
+    parser.add_argument(
+        "--client", default=CLIENT_VERSION, metavar="VERSION", help="release of huggingface_hub"
+    )
+    parser.add_argument(
+        "--with-torch", action="store_true", help="install torch too, for the tests of its mixin"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "conformance", help="where things are kept"
+    )
+    parser.add_argument(
+        "--derive", action="store_true", help="print the tests that ask the hub, instead of the verdict"
+    )
+    parser.add_argument("--show", action="store_true", help="show pytest's output, with tracebacks")
+    parser.add_argument("-k", dest="select", metavar="EXPRESSION", help="run only tests in scope that match")
+    return parser.parse_args()
+
+
+def run_client_tests(
+    arguments: argparse.Namespace, python: Path, tests: Path, work: Path, endpoint: str
+) -> Path:
+    """Run them in the client's environment, with a home of their own; give the file with the outcomes."""
+    outcomes = work / "outcomes.jsonl"
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUGGING", "PYTEST", "TENSORHUB"))
+    }
+    environment |= {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(work / "hf-home"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+        "DISABLE_SYMLINKS_IN_WINDOWS_TESTS": "1",
+        "NO_PROXY": "127.0.0.1",
+        "CONFORMANCE_OUTCOMES": str(outcomes),
+    }
+    command = [str(python), "-m", "pytest", "-m", "not production and not inference"]
+    command += [f"--ignore-glob=*{name}*" for name in client.IGNORED]
+    command += ["--tb=short", "-rN"] if arguments.show else ["--tb=no", "-q", "-rN"]
+    if not arguments.derive:
+        environment["CONFORMANCE_SCOPE"] = str(SCOPE)
+        files = sorted({line.partition("::")[0] for line in read_scope()})
+        command += files
+    if arguments.select:
+        command += ["-k", arguments.select]
+    subprocess.run(command, cwd=tests, env=environment, check=False)
+    return outcomes
+
+
+def read_scope() -> list[str]:
+    """Give the node ids in scope."""
+    return SCOPE.read_text(encoding="utf-8").split()
+
+
+def main() -> None:
+    """Run the tests, print a table, and write the record where one is asked for."""
+    arguments = parse_arguments()
+    python = client.make_environment(arguments.work / "environment", arguments.client, arguments.with_torch)
+    sources = client.fetch_sources(arguments.work / "sources", arguments.client, python)
+    with tempfile.TemporaryDirectory(prefix="tensorhub-conformance-") as folder:
+        work = Path(folder)
+        with hub_under_test.serve(work / "store", arguments.work / "server.log") as seeds:
+            client.prepare_tests(sources, work / "client", seeds)
+            outcomes = run_client_tests(arguments, python, work / "client", work, seeds.endpoint)
+        verdicts = results.read_outcomes(outcomes)
+    if arguments.derive:
+        for test, verdict in verdicts.items():
+            if verdict["asked_the_hub"] and not any(part in test for part in OUT_OF_SCOPE):
+                print(test)
+        return
+    scope = [test for test in read_scope() if not arguments.select or test in verdicts]
+    summary = results.summarize(scope, verdicts)
+    results.print_summary(summary)
+    if arguments.json:
+        head = {
+            "measurement": "conformance",
+            "client": f"huggingface_hub {arguments.client}",
+            "machine": machine(),
+        }
+        write_record(head | summary, arguments.json)
+
+
+if __name__ == "__main__":
+    main()
