@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tensorhub import Store
-from tensorhub.hub.access import Role
+from tensorhub.hub.access import Role, Visibility
 from tensorhub.hub.accounts import Accounts
+from tensorhub.hub.namespaces import Namespaces
 from tensorhub.hub.tokens import Scope
 
 from .client import Seeds
@@ -35,6 +36,10 @@ def seed(store_path: Path) -> list[str]:
         accounts = Accounts(store.state)
         for name, namespaces in USERS.items():
             accounts.create_user(name, namespaces=namespaces)
+        about = Namespaces(store.state)
+        about.put("__DUMMY_HUB_USER__", full_name="Dummy User")
+        about.put("valid_org_hub", full_name="Dummy Hub Org")
+        about.put("EnterpriseOrgPrivate", visibility=Visibility.PRIVATE)
         return [accounts.tokens.create(name, scope=Scope.WRITE).secret for name in USERS]
 
 

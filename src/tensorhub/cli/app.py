@@ -26,6 +26,7 @@ from tensorhub.cli import (
     init,
     lineage,
     ls,
+    namespace,
     optimize,
     rm,
     serve,
@@ -106,6 +107,7 @@ for _name, _command, _examples in (
     ("gc", gc.gc, gc.EXAMPLES),
     ("serve", serve.serve, serve.EXAMPLES),
     ("visibility", visibility.visibility, visibility.EXAMPLES),
+    ("namespace", namespace.namespace, namespace.EXAMPLES),
     ("audit", audit.audit, audit.EXAMPLES),
     ("info", info.info, info.EXAMPLES),
 ):

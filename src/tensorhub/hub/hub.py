@@ -18,6 +18,7 @@ from tensorhub.hub.accounts import Accounts
 from tensorhub.hub.audit import AuditLog
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.digest_job import DigestJob
+from tensorhub.hub.namespaces import Namespaces
 from tensorhub.hub.pools import Pool
 from tensorhub.hub.repositories import Repositories
 from tensorhub.hub.revision_view import (
@@ -75,8 +76,9 @@ class Hub:
 
     Attributes
     ----------
-    accounts, repositories, audit, signer
-        Users and tokens; what was decided about repositories; the log of who did what; signatures of links.
+    accounts, repositories, namespaces, audit, signer
+        Users and tokens; what was decided about repositories and namespaces; the log of who did what; signatures of
+        links.
     streams
         Responses that are being sent.
     digests
@@ -90,6 +92,7 @@ class Hub:
         self.config = config
         self.accounts = Accounts(store.state)
         self.repositories = Repositories(store.state)
+        self.namespaces = Namespaces(store.state)
         self.audit = AuditLog(store.state)
         self.signer = Signer(store.state)
         self.streams = Streams()

@@ -59,6 +59,16 @@ membership = Table(
 )
 Index("membership_namespace", membership.c.namespace_key)
 
+namespace = Table(
+    "namespace",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("full_name", String, nullable=False),
+    Column("visibility", String, nullable=False),  # of new repositories: public, private
+    Column("seal", BigInteger, nullable=False),
+)
+
 token = Table(
     "token",
     metadata,
