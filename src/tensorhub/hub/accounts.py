@@ -67,7 +67,7 @@ class Accounts:
         self.tokens = Tokens(state, now_s)
         self._state = state
         self._now_s = now_s
-        self._known = Watched(state, _load)
+        self._known = Watched(state, _load, schema.user, schema.membership, schema.token)
         self._lock = threading.Lock()
         self._uses: dict[str, int] = {}  # id of a token -> when it was last used
 

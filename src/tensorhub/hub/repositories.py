@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from tensorhub.hub.access import Gate, RepositoryRow, Visibility
 from tensorhub.schema.names import RepositoryId, RepoType
 from tensorhub.store import state_schema as schema
 from tensorhub.store.state import State
-from tensorhub.store.state_rows import Watched, delete_rows, put_row, read_rows
+from tensorhub.store.state_rows import Watched, check_row, delete_rows, put_row, read_rows
 
 Key = tuple[str, str]
 
@@ -38,7 +38,25 @@ class Repositories:
     def __init__(self, state: State, now_s: Callable[[], float] = time.time) -> None:
         self._state = state
         self._now_s = now_s
-        self._watched = Watched(state, _load)
+        self._watched = Watched(state, self._load, schema.repository, schema.rename)
+        self._parsed: dict[Row[Any], RepositoryRow] = {}  # of the last time: few rows of many change at once
+
+    def _load(self, connection: Connection) -> tuple[Mapping[Key, RepositoryRow], Mapping[Key, RepositoryId]]:
+        before, parsed, rows = self._parsed, {}, {}
+        for row in connection.execute(select(schema.repository)):  # its key comes first
+            known = before.get(row)
+            if known is None:
+                check_row(schema.repository, row)
+                known = _parse(row)
+            parsed[row] = rows[row[0], row[1]] = known
+        self._parsed = parsed
+        renames = {
+            (row.repo_type, row.old_key): RepositoryId(RepoType(row.repo_type), row.new_id)
+            for row in read_rows(connection, schema.rename)
+        }
+        return MappingProxyType({row.repository.key: row for row in parsed.values()}), MappingProxyType(
+            renames
+        )
 
     def rows(self) -> Mapping[Key, RepositoryRow]:
         """Give every row, by key."""
@@ -123,15 +141,6 @@ class Repositories:
                     schema.rename,
                     {"repo_type": old.key[0], "old_key": old.key[1], "new_id": new.repo_id},
                 )
-
-
-def _load(connection: Connection) -> tuple[Mapping[Key, RepositoryRow], Mapping[Key, RepositoryId]]:
-    rows = {(row.repo_type, row.repo_key): _parse(row) for row in read_rows(connection, schema.repository)}
-    renames = {
-        (row.repo_type, row.old_key): RepositoryId(RepoType(row.repo_type), row.new_id)
-        for row in read_rows(connection, schema.rename)
-    }
-    return MappingProxyType(rows), MappingProxyType(renames)
 
 
 def _parse(row: Row[Any]) -> RepositoryRow:

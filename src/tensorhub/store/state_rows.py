@@ -25,7 +25,7 @@ from tensorhub.store.state import Change, State, read_setting, write_setting
 from tensorhub.store.state_file import ASK_BACKUP
 
 _MASK = (1 << 63) - 1  # what fits into an integer of SQLite
-_MARK = "access_mark"  # random, not a number: a restored backup must not lead back to one that was seen
+_MARK = "mark_"  # and a table's name; random, not a number: a restored backup must not lead back to one that was seen
 Value = TypeVar("Value")
 
 
@@ -39,14 +39,14 @@ def put_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> 
             index_elements=keys, set_={name: sealed[name] for name in sealed if name not in keys}
         )
     )
-    write_setting(connection, _MARK, secrets.token_hex(8))
+    _mark(connection, table)
 
 
 def delete_rows(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
     """Remove rows; gives how many there were."""
     count = connection.execute(delete(table).where(*conditions)).rowcount
     if count:
-        write_setting(connection, _MARK, secrets.token_hex(8))
+        _mark(connection, table)
     return count
 
 
@@ -63,15 +63,30 @@ def read_rows(
     query = select(table).where(*conditions).order_by(*([table.c[order]] if order else table.primary_key))
     rows = list(connection.execute(query))
     for row in rows:
-        if row.seal != _seal(table, row._asdict()):
-            key = ", ".join(str(row._mapping[column.name]) for column in table.primary_key)
-            raise CorruptStateError(
-                f"row {key!r} of table {table.name} in the state",
-                expected="the row that was written",
-                found="another one",
-                action=ASK_BACKUP,
-            )
+        check_row(table, row)
     return rows
+
+
+def check_row(table: Table, row: Row[Any]) -> None:
+    """Make sure that a row is the one that was written.
+
+    Raises
+    ------
+    CorruptStateError
+        It is not.
+    """
+    if row.seal != _seal(table, row._asdict()):
+        key = ", ".join(str(row._mapping[column.name]) for column in table.primary_key)
+        raise CorruptStateError(
+            f"row {key!r} of table {table.name} in the state",
+            expected="the row that was written",
+            found="another one",
+            action=ASK_BACKUP,
+        )
+
+
+def _mark(connection: Connection, table: Table) -> None:
+    write_setting(connection, f"{_MARK}{table.name}", secrets.token_hex(8))
 
 
 def _seal(table: Table, values: Mapping[str, Any]) -> int:
@@ -92,18 +107,21 @@ class Watched(Generic[Value]):
         Where the rows lie.
     make
         Makes the value inside one read transaction; the value is shared and must not be changed.
+    tables
+        What it is made of.
 
     Notes
     -----
     A change by any process is seen by the next :meth:`get`, which takes microseconds without one.
     """
 
-    def __init__(self, state: State, make: Callable[[Connection], Value]) -> None:
+    def __init__(self, state: State, make: Callable[[Connection], Value], *tables: Table) -> None:
         self._state = state
         self._make = make
         self._lock = threading.Lock()
         self._change: Change | None = None
-        self._mark: str | None = None
+        self._keys = [f"{_MARK}{table.name}" for table in tables]
+        self._marks: list[str | None] = []
         self._made: list[Value] = []
 
     def get(self) -> Value:
@@ -112,9 +130,9 @@ class Watched(Generic[Value]):
         with self._lock:
             if change != self._change:
                 with self._state.read() as connection:
-                    mark = read_setting(connection, _MARK)
-                    if mark != self._mark or not self._made:
+                    marks = [read_setting(connection, key) for key in self._keys]
+                    if marks != self._marks or not self._made:
                         self._made = [self._make(connection)]
-                        self._mark = mark
+                        self._marks = marks
                 self._change = change
             return self._made[0]

@@ -58,11 +58,13 @@ def test_watched(state: State) -> None:
         made.append(len(read_rows(connection, schema.user)))
         return made[-1]
 
-    watched = Watched(state, count)
+    watched = Watched(state, count, schema.user)
     assert [watched.get(), watched.get()] == [1, 1]
     other = State(state.path)
     with other.write() as connection:
         write_setting(connection, "a", "1")
+        rename = {"repo_type": "model", "old_key": "a", "new_id": "b"}
+        put_row(connection, schema.rename, rename)
     assert watched.get() == 1
     assert made == [1]
     with other.write() as connection:
@@ -78,7 +80,9 @@ def test_watched(state: State) -> None:
 def test_watched_after_a_restore(state: State, tmp_path: Path) -> None:
     """Going back to a backup and on from there never looks like what was seen before."""
     state.backup(tmp_path / "copy")
-    watched = Watched(state, lambda connection: [row.key for row in read_rows(connection, schema.user)])
+    watched = Watched(
+        state, lambda connection: [row.key for row in read_rows(connection, schema.user)], schema.user
+    )
     with state.write() as connection:
         put_row(connection, schema.user, ROW | {"key": "bob"})
     assert watched.get() == ["ada", "bob"]
