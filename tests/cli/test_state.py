@@ -51,3 +51,6 @@ def test_a_damaged_state_stops_the_commands(run, store_path: Path) -> None:
         assert outcome.code == 13, command
         assert "state restore" in outcome.stderr
     assert run("ls").code == 0
+    found = run("verify", "--json")
+    assert found.code == 13
+    assert [damage["kind"] for damage in found.json()["damages"]] == ["state"]

@@ -48,7 +48,17 @@ def serve(store_path: Path, log: Path) -> Iterator[Seeds]:
     """Serve a new store with the users of the suite at a free port, until the block ends."""
     tokens = seed(store_path)
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "tensorhub", "serve", "--json", "--port", "0", "--store", str(store_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "tensorhub",
+        "serve",
+        "--json",
+        "--port",
+        "0",
+        "--store",
+        str(store_path),
+    ]
     command += ["--xet-download", "all"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import tensorhub as th
+from tensorhub.cli.accounts import record
 from tensorhub.cli.options import (
     JsonOption,
     QuietOption,
@@ -22,6 +23,7 @@ from tensorhub.cli.options import (
 )
 from tensorhub.cli.output import confirm, is_person_there, print_line, write_json
 from tensorhub.errors import UsageError
+from tensorhub.hub.repositories import Repositories
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.sizes import format_nbytes
 
@@ -80,6 +82,8 @@ def rm(
                 print_line("Nothing was removed.")
                 raise typer.Exit(EXIT_DECLINED)
         result = _remove(opened, wanted, revision, is_squash=is_squash, is_dry_run=is_dry_run)
+        if revision is None and not is_squash and not is_dry_run:
+            _forget(opened, wanted)
     if options.is_json:
         write_json(th.to_json(result))
     else:
@@ -94,6 +98,13 @@ def _remove(
     if revision is not None:
         return store.delete_ref(repository, revision, is_dry_run=is_dry_run)
     return store.delete_repository(repository, is_dry_run=is_dry_run)
+
+
+def _forget(store: th.Store, repository: RepositoryId) -> None:
+    """Remove what was decided about it, too: a later repository of the same name starts as a private one."""
+    if store.state.is_made:
+        Repositories(store.state).forget(repository)
+        record(store.state, "repository.delete", str(repository))
 
 
 def print_removed(result: th.RemoveResult) -> None:

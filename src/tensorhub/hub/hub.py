@@ -30,6 +30,7 @@ from tensorhub.hub.revision_view import (
 )
 from tensorhub.hub.signing import Signer
 from tensorhub.hub.streaming import Streams
+from tensorhub.hub.upkeep import Upkeep
 from tensorhub.hub.uploads import Uploads
 from tensorhub.hub.xet.grants import Grants
 from tensorhub.schema.digest import Digest
@@ -43,6 +44,7 @@ from tensorhub.store.store import Store
 
 _VIEWS = 64  # revisions kept as clients see them; one of 10,000 files takes some 5 MB
 _VIEW_FILES = 200_000  # files in the kept ones together
+_KEEP_USES_S = 60.0  # as exact as people need to know when a token was used last
 _META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
 _WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
 
@@ -83,6 +85,8 @@ class Hub:
         Responses that are being sent.
     digests
         The background job that computes SHA-256.
+    upkeep
+        Small jobs that are done again and again; add to it before :meth:`start`.
     uploads, grants
         What came and waits for its commit; tokens for the Xet endpoints.
     """
@@ -101,6 +105,8 @@ class Hub:
         self.meta = Pool("look-up", _META_THREADS, 1024)
         self.writes = Pool("write", _WRITE_THREADS, 64)
         self.digests = DigestJob(store)
+        self.upkeep = Upkeep()
+        self.upkeep.add("noting when tokens were used", self.accounts.keep_uses, every_s=_KEEP_USES_S)
         self.uploads = Uploads(store, store.state)
         self.grants = Grants(store, self.signer)
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
@@ -110,11 +116,13 @@ class Hub:
     def start(self) -> None:
         """Begin background work."""
         self.digests.start()
+        self.upkeep.start()
         self.uploads.start()
 
     def close(self) -> None:
         """End background work and wait for jobs that run."""
         self.digests.stop()
+        self.upkeep.stop()
         self.uploads.stop()
         for pool in (self.reads, self.meta, self.writes):
             pool.close()

@@ -350,7 +350,7 @@ class SimilarTensor:
 class Damage:
     """One damaged thing and what it affects.
 
-    ``kind`` is ``pack``, ``chunk``, ``blob``, ``file``, ``object`` or ``ref``; ``affected`` are
+    ``kind`` is ``pack``, ``chunk``, ``blob``, ``file``, ``object``, ``ref`` or ``state``; ``affected`` are
     ``repository@commit:path`` of every live file that needs it.
     """
 

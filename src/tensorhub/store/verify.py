@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from tensorhub.errors import (
     CorruptPackError,
+    CorruptStateError,
     DigestMismatchError,
     IntegrityError,
     MissingBaseError,
@@ -92,6 +93,7 @@ def verify(
         live_files = _check_refs(store, findings)
         _check_blobs(store, pool, findings, listener)
         _check_facts(store, pool, live_files, findings, listener)
+    _check_state(store, findings)
     _trace(store, live_files, findings)
     listener.end()
     return VerifyReport(
@@ -166,6 +168,13 @@ def _check_packs(store: Store, pool: ThreadPoolExecutor, findings: _Findings, li
         findings.bad_packs.append(pack)
         findings.damages.append(Damage("pack", pack.hex, "expected a file in the store, found none"))
     return len(present)
+
+
+def _check_state(store: Store, findings: _Findings) -> None:
+    try:
+        store.state.check()
+    except CorruptStateError as error:
+        findings.damages.append(Damage("state", str(store.state.path), str(error)))
 
 
 def _size(path: Path) -> int:
