@@ -26,6 +26,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "testing/format_suite.py": "tests/conformance/test_formats.py",
     "testing/weights.py": "tests/conformance/test_codecs.py",
     "cli/add_report.py": "tests/cli/test_add.py",
+    "hub/exchange.py": "tests/unit/hub/test_request_log.py",
     "hub/values.py": "tests/docs/test_cli_page.py",
     "hub/hub.py": "tests/unit/hub/test_app.py",
     "hub/serve.py": "tests/unit/hub/test_app.py",

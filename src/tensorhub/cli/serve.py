@@ -64,6 +64,18 @@ XetOption = Annotated[
         "--xet-download", help="Which files are offered for download through Xet: large, all or none."
     ),
 ]
+ParallelOption = Annotated[
+    int,
+    typer.Option(
+        "--parallel-limit",
+        min=0,
+        metavar="N",
+        help="Requests that one caller may have running at a time; 0 for any number.",
+    ),
+]
+MetricsOption = Annotated[
+    str, typer.Option("--metrics", help="Who may read /metrics: local (this machine), admin or all.")
+]
 LogFormatOption = Annotated[str, typer.Option("--log-format", help="text or json.")]
 WorkersOption = Annotated[
     int | None,
@@ -86,6 +98,8 @@ def serve(
     upstream: UpstreamOption = "",
     rate_limit: RateLimitOption = 0,
     xet_download: XetOption = "large",
+    parallel_limit: ParallelOption = 0,
+    metrics: MetricsOption = "local",
     log_format: LogFormatOption = "text",
     workers: WorkersOption = None,
     store: StoreOption = None,
@@ -96,6 +110,7 @@ def serve(
     options = parse_common(context, store, is_json, is_quiet)
     check_choice("--log-format", log_format, ("text", "json"))
     check_choice("--xet-download", xet_download, ("large", "all", "none"))
+    check_choice("--metrics", metrics, ("local", "admin", "all"))
     try:
         from tensorhub.hub.config import HubConfig
         from tensorhub.hub.serve import serve as run_server
@@ -118,6 +133,8 @@ def serve(
         log_format=log_format,
         xet_download=xet_download,
         rate_limit_per_minute=rate_limit,
+        parallel_limit=parallel_limit,
+        metrics=metrics,
     )
 
     def tell(url: str) -> None:

@@ -9,60 +9,46 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from tensorhub.errors import CapacityError, ForbiddenError, InvariantError, NotFoundError, TensorHubError
+from tensorhub.errors import (
+    AuthenticationError,
+    CapacityError,
+    ForbiddenError,
+    InvariantError,
+    NotFoundError,
+    TensorHubError,
+)
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.config import is_loopback
+from tensorhub.hub.exchange import Exchange, Observer
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.request import HubRequest, base_url_of
+from tensorhub.hub.limits import (
+    MAX_TARGET_NBYTES,
+    Limits,
+    PacedBody,
+    TargetTooLongError,
+    TooManyRequestsError,
+    caller_of,
+)
+from tensorhub.hub.request import HubRequest, address_of, base_url_of
 from tensorhub.hub.responses import error_response
 from tensorhub.hub.routes import Match, Route, RouteTable
 
 COOKIE = "tensorhub_token"
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+# Asked by machines at a steady pace, also while all else is refused.
+_UNLIMITED = frozenset(("/healthz", "/metrics"))
+_CLOSING = frozenset((408, 413, 414))  # the rest of such a request's body is not worth reading
 _LOG = logging.getLogger("tensorhub.hub")
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer, for observers.
-
-    Attributes
-    ----------
-    method, path, pattern
-        Of the request; the pattern is the route's, empty where none matched.
-    status
-        Of the answer; 0 where the caller left before it.
-    user
-        Who asked; None for nobody known.
-    address
-        Peer's address.
-    duration_s
-        From the first byte to the last, in seconds.
-    sent_nbytes
-        Bytes of the body that were sent.
-    request_id
-        Given by the caller, else empty.
-    """
-
-    method: str
-    path: str
-    pattern: str
-    status: int
-    user: str | None
-    address: str
-    duration_s: float
-    sent_nbytes: int
-    request_id: str
-
-
-Observer = Callable[[Exchange], None]
 ErrorPage = Callable[[HubRequest | None, TensorHubError, Response], Response]
 
 
@@ -93,6 +79,7 @@ class HubApp:
         self._table = RouteTable(routes)
         self._observers = list(observers)
         self._error_page = error_page
+        self.limits = Limits(hub.config.rate_limit_per_minute, hub.config.parallel_limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -135,6 +122,8 @@ class HubApp:
     def error_answer(self, request: HubRequest | None, error: TensorHubError, raw: Request) -> Response:
         """Answer with an error: JSON, or a page where a browser asks."""
         response = error_response(error, request.identity if request else None)
+        if response.status_code in _CLOSING:
+            response.headers["Connection"] = "close"
         wants_page = "text/html" in raw.headers.get("accept", "")
         if self._error_page is not None and wants_page:
             return self._error_page(request, error, response)
@@ -152,15 +141,22 @@ class _Call:
     def __init__(self, app: HubApp, scope: Scope, receive: Receive, send: Send) -> None:
         self._app = app
         self._scope = scope
-        self._receive = receive
+        self._receive = PacedBody(receive)
         self._send = send
-        self._raw = Request(scope, receive)
+        self._raw = Request(scope, self._receive)
         self._status = 0
         self._sent_nbytes = 0
         self._pattern = ""
         self._request: HubRequest | None = None
+        self._more_headers: dict[str, str] = {}
+        self._holding = ExitStack()
+        client = scope.get("client")
+        self._is_trusted = client is not None and client[0] in app.hub.config.trusted_proxies
+        self._address = address_of(self._raw, app.hub.config.trusted_proxies)
         trace = self._raw.headers.get("x-request-id") or self._raw.headers.get("x-amzn-trace-id") or ""
-        self._request_id = "".join(c for c in trace if c.isascii() and c.isprintable())[:200]
+        self._request_id = (
+            "".join(c for c in trace if c.isascii() and c.isprintable())[:200] or uuid.uuid4().hex
+        )
 
     async def answer(self) -> None:
         began = time.perf_counter()
@@ -168,7 +164,7 @@ class _Call:
             response = await self._respond()
             await response(self._scope, self._receive, self._observed_send)
         finally:
-            client = self._scope.get("client")
+            self._holding.close()
             self._app.tell(
                 Exchange(
                     self._scope["method"],
@@ -176,8 +172,9 @@ class _Call:
                     self._pattern,
                     self._status,
                     self._request.identity.user if self._request else None,
-                    client[0] if client else "",
+                    self._address,
                     time.perf_counter() - began,
+                    self._receive.nbytes,
                     self._sent_nbytes,
                     self._request_id,
                 )
@@ -185,10 +182,13 @@ class _Call:
 
     async def _respond(self) -> Response:
         try:
+            self._check_target()
             found = self._app.match(self._scope["method"], self._raw_path())
             self._pattern = found.pattern
             check_origin(self._raw, self._app.hub)
             self._request = await self._parse(found)
+            if found.pattern not in _UNLIMITED:
+                self._admit(self._request.identity)
             return await found.handler(self._request)
         except TensorHubError as error:
             if error.http_status >= 500 and not isinstance(error, CapacityError):
@@ -203,11 +203,33 @@ class _Call:
         hub = self._app.hub
         identity = ANONYMOUS
         if not found.is_signed:
-            identity = await hub.meta.run(identify, hub, read_secret(self._raw))
-        client = self._scope.get("client")
-        is_trusted = client is not None and client[0] in hub.config.trusted_proxies
-        base_url = base_url_of(self._raw, hub.config.root_path, is_trusted)
+            try:
+                identity = await hub.meta.run(identify, hub, read_secret(self._raw))
+            except AuthenticationError:
+                self._admit(None)
+                raise
+        base_url = base_url_of(self._raw, hub.config.root_path, self._is_trusted)
         return HubRequest(self._raw, hub, identity, found.params, found.repo_type, base_url)
+
+    def _admit(self, identity: Identity | None) -> None:
+        """Count the request of a caller, and hold a place for it until it is answered."""
+        caller = caller_of(identity, self._address)
+        try:
+            self._more_headers = self._app.limits.admit(caller)
+        except TooManyRequestsError as error:
+            self._more_headers = error.headers
+            raise
+        self._holding.enter_context(self._app.limits.hold(caller))
+
+    def _check_target(self) -> None:
+        nbytes = len(self._raw_path())
+        if nbytes > MAX_TARGET_NBYTES:
+            raise TargetTooLongError(
+                "path of the request",
+                expected=f"at most {MAX_TARGET_NBYTES} bytes",
+                found=str(nbytes),
+                action="Use a shorter one.",
+            )
 
     def _raw_path(self) -> str:
         raw = self._scope.get("raw_path") or self._scope["path"].encode()
@@ -217,11 +239,11 @@ class _Call:
     async def _observed_send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            if self._request_id:
-                message["headers"] = [
-                    *message.get("headers", []),
-                    (b"x-request-id", self._request_id.encode("ascii")),
-                ]
+            more = {"x-request-id": self._request_id, **self._more_headers}
+            message["headers"] = [
+                *message.get("headers", []),
+                *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in more.items()),
+            ]
         await self._send(message)
         if message["type"] == "http.response.body":
             self._sent_nbytes += len(message.get("body", b""))

@@ -36,6 +36,10 @@ class HubConfig:
         ``text`` or ``json``.
     rate_limit_per_minute
         Requests that one caller may make in a minute; 0 for any number.
+    parallel_limit
+        Requests that one caller may have running at a time; 0 for any number.
+    metrics
+        Who may read ``/metrics``: ``local`` (this machine, and administrators), ``admin``, or ``all``.
     max_json_nbytes
         Largest JSON body.
     max_commit_nbytes
@@ -55,6 +59,8 @@ class HubConfig:
     workers: int | None = None
     log_format: str = "text"
     rate_limit_per_minute: int = 0
+    parallel_limit: int = 0
+    metrics: str = "local"
     max_json_nbytes: int = 16 << 20
     max_commit_nbytes: int = 1 << 30
     xet_download: str = "large"

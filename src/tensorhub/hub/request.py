@@ -6,8 +6,9 @@ Invariants: bodies are read up to a stated limit; a name is parsed before a hand
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,3 +174,27 @@ def base_url_of(request: Request, root_path: str, is_trusted: bool) -> str:
         server = request.scope.get("server") or ("localhost", None)
         host = f"{server[0]}:{server[1]}" if server[1] else server[0]
     return f"{scheme}://{host}{root_path}"
+
+
+def address_of(request: Request, trusted: Collection[str]) -> str:
+    """Say where a request comes from.
+
+    Parameters
+    ----------
+    request
+        Starlette's.
+    trusted
+        Proxies that are believed: of ``X-Forwarded-For`` the last address counts that is none of theirs.
+    """
+    client = request.scope.get("client")
+    address = str(client[0]) if client else ""
+    if address not in trusted:
+        return address
+    for hop in reversed(request.headers.get("x-forwarded-for", "").split(",")):
+        try:
+            address = str(ipaddress.ip_address(hop.strip()))
+        except ValueError:
+            break
+        if address not in trusted:
+            break
+    return address

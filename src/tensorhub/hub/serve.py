@@ -16,7 +16,11 @@ from tensorhub.errors import UsageError, from_os_error
 from tensorhub.hub import resolve
 from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
+from tensorhub.hub.health import Health, health_route
 from tensorhub.hub.hub import Hub
+from tensorhub.hub.metrics import HubMetrics, metrics_route
+from tensorhub.hub.protocol import BoundedProtocol
+from tensorhub.hub.request_log import RequestLog, set_up_logging
 from tensorhub.hub.routes import Route
 from tensorhub.hub.xet import api as xet
 from tensorhub.store.store import Store
@@ -29,7 +33,27 @@ ROUTES: list[Route] = [*resolve.ROUTES, *xet.ROUTES]
 
 def make_app(hub: Hub) -> HubApp:
     """Put the application together."""
-    return HubApp(hub, ROUTES)
+    metrics, health = HubMetrics(hub), Health(hub)
+    routes = [health_route(health), metrics_route(metrics), *ROUTES]
+    return HubApp(hub, routes, observers=[RequestLog(), metrics])
+
+
+def make_server(hub: Hub) -> uvicorn.Server:
+    """Make the server of a hub; it is given its socket when it is run."""
+    settings = uvicorn.Config(
+        make_app(hub),
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=75,
+        backlog=_BACKLOG,
+        lifespan="on",
+    )
+    return uvicorn.Server(settings)
 
 
 def check_exposure(hub: Hub) -> None:
@@ -94,20 +118,9 @@ def serve(store: Store, config: HubConfig, *, when_ready: Callable[[str], None] 
     listener = bind(config)
     port = listener.getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
-    settings = uvicorn.Config(
-        make_app(hub),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        timeout_keep_alive=75,
-        backlog=_BACKLOG,
-        lifespan="on",
-    )
+    set_up_logging(config.log_format)
     if when_ready is not None:
         when_ready(f"http://{host}:{port}{config.root_path}")
-    with suppress(
-        KeyboardInterrupt
-    ):  # uvicorn raises it again once all is finished; here it was the normal end
-        uvicorn.Server(settings).run(sockets=[listener])
+    # uvicorn raises it again once all is finished; here it was the normal end
+    with suppress(KeyboardInterrupt):
+        make_server(hub).run(sockets=[listener])
