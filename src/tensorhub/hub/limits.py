@@ -200,7 +200,8 @@ class PacedBody:
         left = BODY_PATIENCE_S + self.nbytes / BODY_MIN_BYTES_PER_S - self._waited_s
         began = time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), max(0.001, min(left, BODY_PATIENCE_S)))
+            async with asyncio.timeout(max(0.001, min(left, BODY_PATIENCE_S))):
+                message = await self._receive()
         except TimeoutError as error:
             raise BodyTimeoutError(
                 "request body",
