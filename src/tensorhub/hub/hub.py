@@ -20,7 +20,9 @@ from tensorhub.hub.config import HubConfig
 from tensorhub.hub.digest_job import DigestJob
 from tensorhub.hub.namespaces import Namespaces
 from tensorhub.hub.pools import Pool
+from tensorhub.hub.pull_requests import PullRequests
 from tensorhub.hub.repositories import Repositories
+from tensorhub.hub.repository_locks import RepositoryLocks
 from tensorhub.hub.revision_view import (
     ATTRIBUTES_PATH,
     MAX_ATTRIBUTES_NBYTES,
@@ -89,6 +91,8 @@ class Hub:
         Small jobs that are done again and again; add to it before :meth:`start`.
     uploads, grants
         What came and waits for its commit; tokens for the Xet endpoints.
+    pulls, locks
+        Pull requests; one change at a time to each repository.
     """
 
     def __init__(self, store: Store, config: HubConfig) -> None:
@@ -109,15 +113,17 @@ class Hub:
         self.upkeep.add("noting when tokens were used", self.accounts.keep_uses, every_s=_KEEP_USES_S)
         self.uploads = Uploads(store, store.state)
         self.grants = Grants(store, self.signer)
+        self.pulls = PullRequests(store)
+        self.locks = RepositoryLocks()
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
         self._views_files = 0
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin background work."""
+        self.uploads.start()
         self.digests.start()
         self.upkeep.start()
-        self.uploads.start()
 
     def close(self) -> None:
         """End background work and wait for jobs that run."""

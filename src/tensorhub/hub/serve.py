@@ -13,7 +13,7 @@ from contextlib import suppress
 import uvicorn
 
 from tensorhub.errors import UsageError, from_os_error
-from tensorhub.hub import resolve
+from tensorhub.hub import api_commit, api_preupload, api_refs, api_repositories, resolve
 from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.health import Health, health_route
@@ -28,7 +28,14 @@ from tensorhub.store.store import Store
 _GRACE_S = 30  # how long requests that run may take after a stop was asked for
 _BACKLOG = 2048
 
-ROUTES: list[Route] = [*resolve.ROUTES, *xet.ROUTES]
+ROUTES: list[Route] = [
+    *resolve.ROUTES,
+    *xet.ROUTES,
+    *api_repositories.ROUTES,
+    *api_refs.ROUTES,
+    *api_preupload.ROUTES,
+    *api_commit.ROUTES,
+]
 
 
 def make_app(hub: Hub) -> HubApp:

@@ -245,6 +245,24 @@ class CommitTransaction:
         self._copied.add(path)
         self._entries[path] = TreeEntry(path, entry.mode, entry.file)
 
+    def link(self, path: str, file: Digest, *, mode: FileMode = FileMode.FILE) -> None:
+        """Put a file that the store has already at a path, by the digest of its record.
+
+        Raises
+        ------
+        InvalidNameError
+            The path is not allowed.
+        MissingBlobError
+            The store has no such record.
+        """
+        self._check_open()
+        parse_path(path)
+        self._store.snapshots.file_record(file)
+        self._files.pop(path, None)
+        self._copied.add(path)
+        self._digests[path] = file
+        self._entries[path] = TreeEntry(path, mode, file)
+
     def delete(self, path: str) -> None:
         """Leave a file, or a folder with all in it, out of the new tree.
 

@@ -1,4 +1,4 @@
-"""A state of one's own, and a clock that stands still until it is moved."""
+"""A state or a hub of one's own, and a clock that stands still until it is moved."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from tensorhub.hub.app import HubApp
+from tensorhub.hub.config import HubConfig
+from tensorhub.hub.hub import Hub
+from tensorhub.hub.serve import ROUTES
 from tensorhub.store.state import State
+from tensorhub.store.store import Store
 
 
 @dataclass
@@ -34,3 +40,17 @@ def state(tmp_path: Path) -> Iterator[State]:
     made = State(tmp_path / "state.sqlite")
     yield made
     made.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """Give a hub over an empty store, for everybody on this machine."""
+    with Store.create(tmp_path / "hub") as store:
+        yield Hub(store, HubConfig())
+
+
+@pytest.fixture
+def client(hub: Hub) -> Iterator[TestClient]:
+    """Give a client of that hub, which runs as long as the test."""
+    with TestClient(HubApp(hub, ROUTES), base_url="http://localhost") as opened:
+        yield opened

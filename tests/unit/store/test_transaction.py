@@ -8,10 +8,12 @@ from tensorhub import FileMode, Store, rebuild_catalog
 from tensorhub.errors import (
     FileEntryNotFoundError,
     InvalidNameError,
+    MissingBlobError,
     RepositoryNotFoundError,
     RevisionMovedError,
     UsageError,
 )
+from tensorhub.schema.digest import Digest
 from tensorhub.store.transaction import CommitFacts, check_no_file_is_a_folder
 
 from ...weights import assert_sound, max_depth, noise, put, read_all, safetensors, tuned, weights
@@ -244,3 +246,17 @@ def test_links_as_content(store: Store) -> None:
     for path in ("loop", "away"):
         with pytest.raises(FileEntryNotFoundError):
             store.read("a/b", path)
+
+
+def test_link_puts_a_file_by_its_record(store: Store) -> None:
+    """A file of another repository is put without reading it; a record that is not there is refused."""
+    with store.begin_commit("a/one") as transaction:
+        transaction.put_file("x.txt", b"content")
+        transaction.publish()
+    file = store.snapshots.snapshot("a/one").entry("x.txt").file
+    with store.begin_commit("a/two") as transaction:
+        transaction.link("y.txt", file)
+        with pytest.raises(MissingBlobError):
+            transaction.link("z.txt", Digest(bytes(32)))
+        transaction.publish()
+    assert store.read("a/two", "y.txt") == b"content"

@@ -1,0 +1,64 @@
+"""Bodies in pieces, from senders that stall."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from tensorhub.hub.receiving import (
+    PIECE_NBYTES,
+    LengthRequiredError,
+    SlowBodyError,
+    content_length,
+    receive_pieces,
+)
+from tensorhub.hub.request import HubRequest
+
+
+class Sender:
+    """Sends pieces with a pause before each."""
+
+    def __init__(
+        self, pieces: list[bytes], pause_s: float = 0.0, headers: dict[str, str] | None = None
+    ) -> None:
+        self.pieces, self.pause_s, self.headers = pieces, pause_s, headers or {}
+
+    async def stream(self, _: int) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            await asyncio.sleep(self.pause_s)
+            yield piece
+
+
+def receive(sender: Sender, idle_s: float = 10.0, piece_s: float = 10.0) -> list[bytes]:
+    async def main() -> list[bytes]:
+        request = cast("HubRequest", sender)
+        return [piece async for piece in receive_pieces(request, 1 << 30, idle_s=idle_s, piece_s=piece_s)]
+
+    return asyncio.run(main())
+
+
+def test_gathering() -> None:
+    """Small pieces are gathered, and nothing is lost."""
+    pieces = [bytes([n % 256]) * 10_000 for n in range(100)]
+    found = receive(Sender(pieces))
+    assert b"".join(found) == b"".join(pieces)
+    assert [len(piece) >= PIECE_NBYTES for piece in found[:-1]] == [True] * (len(found) - 1)
+    assert receive(Sender([])) == []
+
+
+def test_stalling() -> None:
+    """Who sends nothing, or next to nothing, is sent away."""
+    with pytest.raises(SlowBodyError):
+        receive(Sender([b"a"], 5.0), idle_s=0.01)
+    with pytest.raises(SlowBodyError):
+        receive(Sender([b"a"] * 100, 0.005), piece_s=0.05)
+
+
+@pytest.mark.parametrize("text", ["", "-5", "+5", "5 5", "x", "²", "9" * 30])
+def test_no_length(text: str) -> None:
+    """A length that is none is refused."""
+    with pytest.raises(LengthRequiredError):
+        content_length(cast("HubRequest", Sender([], headers={"content-length": text})))
