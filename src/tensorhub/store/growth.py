@@ -1,8 +1,7 @@
 """Growth: how a store came to hold what it holds now.
 
 Duty: decoded and stored bytes over time, of what is live now. Not its duty: what was removed since; that left no trace.
-Invariants: points rise in time, and the last holds all of it. A file counts for a repository from the time its commit
-says, yet not before its tree was in the store: commits that were imported are older than that.
+Invariants: points rise in time, and the last holds all of it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class GrowthPoint:
     nbytes
         Each distinct file content once per repository.
     stored_nbytes
-        Packs.
+        Packs; for some repositories of a store, coded content.
     """
 
     date_ms: int
@@ -34,29 +33,30 @@ class GrowthPoint:
 
 
 _FILES = text(
-    "SELECT date_ms, sum(nbytes) FROM ("
-    "SELECT min(:now_ms, min(max(repository_tree.date_ms, pack.sealed_at_ns / 1000000))) AS date_ms, file.nbytes "
-    "FROM repository_tree CROSS JOIN object AS tree ON tree.id = repository_tree.tree "
-    "CROSS JOIN pack ON pack.id = tree.pack CROSS JOIN tree_entry ON tree_entry.tree = tree.id "
-    "CROSS JOIN object AS file ON file.id = tree_entry.file "
-    "GROUP BY repository_tree.repo_type, repository_tree.repo_id, file.id) GROUP BY date_ms"
+    "SELECT min(:now_ms, came_ms), sum(nbytes) FROM temp.live_file CROSS JOIN object ON object.id = file GROUP BY 1"
 )
 _PACKS = text("SELECT min(:now_ms, sealed_at_ns / 1000000), sum(nbytes) FROM pack GROUP BY 1")
+_BLOBS = text(
+    "SELECT min(:now_ms, came_ms), sum(stored_nbytes) FROM temp.blob_home "
+    "CROSS JOIN blob ON blob.id = blob_home.blob WHERE pack IS NOT NULL GROUP BY 1"
+)
 
 
-def read_growth(connection: Connection, now_ms: int) -> tuple[GrowthPoint, ...]:
+def read_growth(connection: Connection, now_ms: int, *, is_whole: bool) -> tuple[GrowthPoint, ...]:
     """Read how a store grew.
 
     Parameters
     ----------
     connection
-        A read transaction of the catalogue.
+        A read transaction of the catalogue, with the tables of a survey.
     now_ms
         Later times, which clocks and commits may claim, count as this one.
+    is_whole
+        Whether all of the store is asked about, packs and all.
     """
     files = connection.execute(_FILES, {"now_ms": now_ms}).all()
-    packs = connection.execute(_PACKS, {"now_ms": now_ms}).all()
-    return sum_up([(row[0], row[1], 0) for row in files] + [(row[0], 0, row[1]) for row in packs])
+    stored = connection.execute(_PACKS if is_whole else _BLOBS, {"now_ms": now_ms}).all()
+    return sum_up([(row[0], row[1], 0) for row in files] + [(row[0], 0, row[1]) for row in stored])
 
 
 def sum_up(steps: list[tuple[int, int, int]], max_points: int = MAX_POINTS) -> tuple[GrowthPoint, ...]:

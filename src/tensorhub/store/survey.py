@@ -1,9 +1,11 @@
-"""The survey: totals, where the bytes went, who leans on whom, and growth, of a whole store at one moment.
+"""The survey: totals, where the bytes went, who leans on whom, and growth, of a store at one moment.
 
-Duty: all that a page about the store shows, by SQL over the catalogue. Not its duty: the truth about a damaged store
-(``totals`` and ``verify`` walk what refs reach), or who may see which repository (the hub).
+Duty: all that a page shows about the store, or about what one reader may see of it, by SQL over the catalogue. Not its
+duty: the truth about a damaged store (``totals`` and ``verify`` walk what refs reach), or who may see what (the hub).
 Invariants: everything comes from one read transaction, so that its parts agree; the splits of repositories add up to
-the totals; where the catalogue is in step with the refs, the totals are those of :func:`tensorhub.stats`.
+the totals; where the catalogue is in step with the refs, the totals are those of :func:`tensorhub.stats`. In a survey
+of some repositories, content of the others counts nowhere and changes nothing, so that it tells nothing about them,
+except that a base which lies in none of those asked about is told as such.
 
 Live content is counted: every distinct file of a repository once, whatever the number of its commits. Content that
 lies in several repositories belongs to the one that had it first (by the date of its commit, then by name); to the
@@ -12,9 +14,10 @@ others it is identical.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +89,8 @@ class FamilyEdge:
     Attributes
     ----------
     child, parent
-        Who leans, and on whom: the first that held the content, or the base.
+        Who leans, and on whom: the first that held the content, or the base. None where no repository that was asked
+        about holds the base.
     identical_nbytes
         Decoded bytes that both have.
     delta_nbytes, delta_stored_nbytes
@@ -94,7 +98,7 @@ class FamilyEdge:
     """
 
     child: RepositoryId
-    parent: RepositoryId
+    parent: RepositoryId | None
     identical_nbytes: int
     delta_nbytes: int
     delta_stored_nbytes: int
@@ -107,7 +111,10 @@ class FamilyEdge:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Totals, as :class:`tensorhub.Stats` has them."""
+    """Totals, as :class:`tensorhub.Stats` has them.
+
+    Of some repositories, what is stored is coded content alone: packs' tables, refs and the like belong to none.
+    """
 
     repositories: int
     files: int
@@ -135,7 +142,7 @@ class Survey:
     summary
         Totals.
     split
-        Where the bytes of the whole store went: the sum of ``splits``.
+        Where the bytes of all repositories went: the sum of ``splits``.
     splits
         The same of each repository that holds something.
     edges
@@ -155,16 +162,22 @@ class Survey:
 _TABLES = (
     "CREATE TEMP TABLE live_repository (id INTEGER PRIMARY KEY, repo_type TEXT, repo_id TEXT)",
     # In the order of names, so that smaller ids win where dates are equal.
-    "INSERT INTO live_repository (repo_type, repo_id) "
-    f"SELECT DISTINCT repo_type, repo_id FROM repository_tree ORDER BY 1, 2 LIMIT {_MAX_REPOSITORIES - 1}",
-    "CREATE TEMP TABLE live_file (repository INT, file INT, date_ms INT, PRIMARY KEY (file, repository)) WITHOUT ROWID",
-    "INSERT INTO live_file SELECT live_repository.id, tree_entry.file, min(date_ms) FROM live_repository "
-    "CROSS JOIN repository_tree USING (repo_type, repo_id) CROSS JOIN tree_entry USING (tree) GROUP BY 1, 2",
-    "CREATE TEMP TABLE file_home (file INTEGER PRIMARY KEY, home INT)",
+    "INSERT INTO live_repository (repo_type, repo_id) SELECT DISTINCT repo_type, repo_id FROM repository_tree "
+    "WHERE :asked IS NULL OR (repo_type, repo_id) IN "
+    "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:asked)) "
+    f"ORDER BY 1, 2 LIMIT {_MAX_REPOSITORIES - 1}",
+    # ``came_ms``: by its commit, yet not before its tree was in the store; commits that were imported are older.
+    "CREATE TEMP TABLE live_file (repository INT, file INT, date_ms INT, came_ms INT, "
+    "PRIMARY KEY (file, repository)) WITHOUT ROWID",
+    "INSERT INTO live_file "
+    "SELECT live_repository.id, file, min(date_ms), min(max(date_ms, sealed_at_ns / 1000000)) FROM live_repository "
+    "CROSS JOIN repository_tree USING (repo_type, repo_id) CROSS JOIN object AS stored ON stored.id = tree "
+    "CROSS JOIN pack AS sealed ON sealed.id = stored.pack CROSS JOIN tree_entry USING (tree) GROUP BY 1, 2",
+    "CREATE TEMP TABLE file_home (file INTEGER PRIMARY KEY, home INT, came_ms INT)",
     f"INSERT INTO file_home SELECT file, min(max(0, min(date_ms, {_MAX_DATE_MS - 1})) * {_MAX_REPOSITORIES} "
-    "+ repository) FROM live_file GROUP BY file",
-    "CREATE TEMP TABLE blob_home (blob INTEGER PRIMARY KEY, home INT)",
-    "INSERT INTO blob_home SELECT blob, min(home) FROM segment INDEXED BY segment_blob "
+    "+ repository), min(came_ms) FROM live_file GROUP BY file",
+    "CREATE TEMP TABLE blob_home (blob INTEGER PRIMARY KEY, home INT, came_ms INT)",
+    "INSERT INTO blob_home SELECT blob, min(home), min(came_ms) FROM segment INDEXED BY segment_blob "
     "CROSS JOIN file_home USING (file) GROUP BY blob",
     f"UPDATE file_home SET home = home % {_MAX_REPOSITORIES}",
     f"UPDATE blob_home SET home = home % {_MAX_REPOSITORIES}",
@@ -202,13 +215,20 @@ WHERE file_home.home <> blob_home.home GROUP BY 1, 2
 _DELTAS = """
 SELECT child.home, parent.home, sum(delta_nbytes), sum(delta_stored_nbytes)
 FROM blob_home AS child CROSS JOIN blob ON blob.id = child.blob
-CROSS JOIN blob_home AS parent ON parent.blob = (SELECT min(base) FROM source WHERE source.blob = child.blob)
-WHERE delta_nbytes > 0 AND child.home <> parent.home GROUP BY 1, 2
+LEFT JOIN blob_home AS parent ON parent.blob = (SELECT min(base) FROM source WHERE source.blob = child.blob)
+WHERE pack IS NOT NULL AND delta_nbytes > 0 AND child.home IS NOT parent.home GROUP BY 1, 2
 """
 
 
-def survey(store: Store) -> Survey:
-    """Look at a whole store.
+def survey(store: Store, repositories: Collection[RepositoryId] | None = None) -> Survey:
+    """Look at a store.
+
+    Parameters
+    ----------
+    store
+        Which.
+    repositories
+        As if it held only these, written as there; None for all of it, with what belongs to no repository.
 
     Notes
     -----
@@ -216,26 +236,37 @@ def survey(store: Store) -> Survey:
     10,000 small repositories with 400,000 tensors. Its tables lie in memory, some 30 bytes for each distinct blob
     and file.
     """
-    repositories, refs = store.ref_store.count()
+    asked = None
+    if repositories is not None:
+        asked = json.dumps([[item.repo_type.value, item.repo_id] for item in repositories])
     now_ms = time.time_ns() // 1_000_000
     with store.catalog.read() as connection:
         try:
             for statement in (*_DROPS, *_TABLES):  # what a call that broke off left goes first
-                connection.execute(text(statement))
+                connection.execute(text(statement), {"asked": asked} if ":asked" in statement else {})
             names = {
                 row[0]: RepositoryId(RepoType(row[1]), row[2])
                 for row in connection.execute(text("SELECT id, repo_type, repo_id FROM temp.live_repository"))
             }
             splits, counts = _read_splits(connection, names)
             edges = _read_edges(connection, names)
-            growth = read_growth(connection, now_ms)
+            growth = read_growth(connection, now_ms, is_whole=asked is None)
             leaned_on = connection.execute(text(_LEANED_ON)).scalar_one()
             packs = connection.execute(text("SELECT coalesce(sum(nbytes), 0) FROM pack")).scalar_one()
         finally:
             for statement in _DROPS:
                 connection.execute(text(statement))
     split = sum(splits.values(), Split())
-    stored_nbytes = packs + outside_packs_nbytes(store, refs)
+    if repositories is None:
+        number, refs = store.ref_store.count()
+        stored_nbytes = packs + outside_packs_nbytes(store, refs)
+    else:
+        number, leaned_on, packs, stored_nbytes = (
+            len(repositories),
+            0,
+            split.stored_nbytes,
+            split.stored_nbytes,
+        )
     saved = Saved(
         split.identical_files_nbytes,
         split.identical_tensors_nbytes,
@@ -243,7 +274,7 @@ def survey(store: Store) -> Survey:
         split.standalone_nbytes - split.standalone_stored_nbytes,
         stored_nbytes - split.stored_nbytes - leaned_on,
     )
-    summary = Summary(repositories, *counts, split.nbytes, stored_nbytes, packs, saved)
+    summary = Summary(number, *counts, split.nbytes, stored_nbytes, packs, saved)
     return Survey(now_ms, summary, split, splits, edges, growth)
 
 
@@ -265,18 +296,21 @@ def _read_splits(
 
 
 def _read_edges(connection: Connection, names: Mapping[int, RepositoryId]) -> tuple[FamilyEdge, ...]:
-    found: dict[tuple[int, int], list[int]] = {}
+    found: dict[tuple[int, int | None], list[int]] = {}
     for query in (_SAME_FILES, _SAME_BLOBS):
         for child, parent, nbytes in connection.execute(text(query)):
             found.setdefault((child, parent), [0, 0, 0])[0] += nbytes
     for child, parent, nbytes, stored_nbytes in connection.execute(text(_DELTAS)):
         found.setdefault((child, parent), [0, 0, 0])[1:] = [nbytes, stored_nbytes]
-    edges = [FamilyEdge(names[pair[0]], names[pair[1]], *sums) for pair, sums in found.items()]
-    return tuple(sorted(edges, key=lambda edge: (-edge.nbytes, edge.child.key, edge.parent.key)))
+    edges = [
+        FamilyEdge(names[child], None if parent is None else names[parent], *sums)
+        for (child, parent), sums in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0))
+    ]
+    return tuple(sorted(edges, key=lambda edge: -edge.nbytes))
 
 
 class Surveyor:
-    """Keeps the last survey of a store, and makes a new one where something changed. Safe to use from many threads.
+    """Keeps the last survey of a whole store, and makes a new one where something changed. Safe for many threads.
 
     Parameters
     ----------

@@ -4,14 +4,10 @@ import time
 
 from tensorhub import Store
 from tensorhub.store.commit_facts import CommitFacts
-from tensorhub.store.growth import GrowthPoint, read_growth, sum_up
+from tensorhub.store.growth import GrowthPoint, sum_up
+from tensorhub.store.survey import survey
 
 from ...weights import noise, put
-
-
-def grow(store: Store, now_ms: int) -> tuple[GrowthPoint, ...]:
-    with store.catalog.read() as connection:
-        return read_growth(connection, now_ms)
 
 
 def test_summing_up() -> None:
@@ -29,7 +25,7 @@ def test_summing_up() -> None:
 
 def test_growth_of_a_store(store: Store) -> None:
     """Each distinct file counts once for each repository, from its first commit, yet not before it was stored."""
-    assert grow(store, 1) == ()
+    assert survey(store).growth == ()
     began_ms = time.time_ns() // 1_000_000
     put(store, "a/b", {"x": noise(5000, 1), "same": noise(5000, 1)})
     put(store, "a/b", {"y": b"1"}, keep=True)
@@ -39,9 +35,13 @@ def test_growth_of_a_store(store: Store) -> None:
     with store.begin_commit("e/f") as transaction:
         transaction.put_file("z", b"future")
         transaction.publish(facts=CommitFacts("from a clock that is wrong", date_ms=1 << 50))
+    points = survey(store).growth
     now_ms = time.time_ns() // 1_000_000
-    points = grow(store, now_ms)
     assert began_ms <= points[0].date_ms
     assert points[-1].date_ms <= now_ms
     assert points[-1].nbytes == 5000 + 1 + 5000 + 6
     assert points[-1].stored_nbytes == sum(path.stat().st_size for path in store.layout.list_packs().values())
+    coded = survey(store, store.ref_store.repositories())
+    assert [point.nbytes for point in coded.growth] == sorted(point.nbytes for point in coded.growth)
+    assert coded.growth[-1].nbytes == points[-1].nbytes
+    assert coded.growth[-1].stored_nbytes == coded.summary.stored_nbytes

@@ -86,6 +86,33 @@ def test_a_family(store: Store) -> None:
     )
 
 
+def test_some_repositories(store: Store) -> None:
+    """What a reader may see is told as if there were nothing else, but that a base lies elsewhere."""
+    put(store, "hidden/base", {"m.safetensors": MODEL, "x": noise(3000, 1)})
+    put_later(store, "a/child", {"m.safetensors": safetensors({"w": tuned(BASE, 3), "v": OTHER})})
+    put_later(store, "b/copy", {"m.safetensors": MODEL, "x": noise(3000, 1)})
+    seen = [parse_repository("a/child"), parse_repository("b/copy"), parse_repository("c/none")]
+    found = survey(store, seen)
+    child, copy = (found.splits[name] for name in seen[:2])
+    assert set(found.splits) == set(seen[:2])
+    assert copy.identical_files_nbytes == 0
+    assert copy.standalone_nbytes >= BASE.nbytes + 3000
+    assert child.identical_tensors_nbytes == 0
+    edges = {(str(edge.child), str(edge.parent)): edge for edge in found.edges}
+    assert set(edges) == {("b/copy", "a/child"), ("a/child", "b/copy")}
+    alone = survey(store, seen[:1])
+    (edge,) = alone.edges
+    assert (edge.child, edge.parent, edge.delta_nbytes) == (seen[0], None, BASE.nbytes)
+    assert alone.summary.stored_nbytes == alone.split.stored_nbytes == alone.growth[-1].stored_nbytes
+    saved = found.summary.saved
+    assert saved.overhead == 0
+    together = saved.identical_files + saved.identical_tensors + saved.delta + saved.standalone
+    assert together == found.summary.nbytes - found.summary.stored_nbytes
+    assert survey(store, []).summary.nbytes == 0
+    everything = survey(store, store.ref_store.repositories())
+    assert (everything.splits, everything.edges) == (survey(store).splits, survey(store).edges)
+
+
 def test_what_only_serves_as_a_base(store: Store) -> None:
     """What a delta needs and no repository holds counts against it, as in stats; dead content is overhead."""
     put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
@@ -93,7 +120,8 @@ def test_what_only_serves_as_a_base(store: Store) -> None:
     put_later(store, "c/other", {"x": noise(9000, 4)})
     store.delete_repository("a/base")
     store.delete_repository("c/other")
-    assert check(store).edges == ()
+    (edge,) = check(store).edges
+    assert (str(edge.child), edge.parent, edge.delta_nbytes) == ("b/child", None, BASE.nbytes)
     collect_garbage(store, grace_s=0)
     check(store)
 
