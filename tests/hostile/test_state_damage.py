@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tensorhub.errors import CorruptStateError
+from tensorhub.errors import CorruptStateError, UnsupportedVersionError
+from tensorhub.hub.access import Role
+from tensorhub.hub.accounts import Accounts
+from tensorhub.hub.repositories import Repositories
+from tensorhub.schema.names import parse_repository
 from tensorhub.store import state_schema as schema
 from tensorhub.store.state import State, read_setting, write_setting
 
@@ -98,3 +102,51 @@ def test_not_ours(path: Path) -> None:
     connection.close()
     with pytest.raises(CorruptStateError):
         read_all(path)
+
+
+def decisions(path: Path) -> object:
+    """Give everything that was decided, as the hub reads it."""
+    state = State(path)
+    try:
+        accounts, repositories = Accounts(state), Repositories(state)
+        return (
+            accounts.users(),
+            accounts.organizations(),
+            accounts.tokens.list(),
+            dict(repositories.rows()),
+            repositories.follow(parse_repository("ada/former")),
+        )
+    finally:
+        state.close()
+
+
+def test_flipped_bits(tmp_path: Path) -> None:
+    """One flipped bit anywhere: the same decisions as before, or damage; nothing else, and never fewer of them."""
+    state = State(tmp_path / "state.sqlite")
+    accounts, repositories = Accounts(state), Repositories(state)
+    accounts.create_user("ada", is_admin=True)
+    for number in range(10):
+        accounts.create_user(f"user{number}", namespaces={"team": Role.READ})
+        accounts.tokens.create(f"user{number}", name="x")
+        repositories.put(parse_repository(f"ada/model{number}"), owner="ada")
+    repositories.rename(parse_repository("ada/model1"), parse_repository("ada/former"))
+    repositories.rename(parse_repository("ada/former"), parse_repository("ada/now"))
+    state.close()
+    data = state.path.read_bytes()
+    expected = decisions(state.path)
+    used = [index for index, byte in enumerate(data) if byte]
+    rng = random.Random(7)
+    noticed = 0
+    for index in [*range(0, 100, 3), *rng.sample(used, 80)]:
+        flipped = bytearray(data)
+        flipped[index] ^= 1 << rng.randrange(8)
+        for suffix in ("-wal", "-shm"):
+            state.path.with_name(state.path.name + suffix).unlink(missing_ok=True)
+        state.path.write_bytes(flipped)
+        try:
+            found = decisions(state.path)
+        except (CorruptStateError, UnsupportedVersionError):
+            noticed += 1
+        else:
+            assert found == expected, f"byte {index}"
+    assert noticed > 20
