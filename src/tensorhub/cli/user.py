@@ -43,7 +43,8 @@ ENABLE_EXAMPLES = """
 """
 _FIRST = (
     "This is the first user. Until now a hub on this machine took everybody for its owner; from now on it asks for a "
-    "token (tensorhub token create), and repositories are private until tensorhub visibility opens them."
+    "token (tensorhub token create), and what was added on the command line is private until tensorhub visibility "
+    "opens it."
 )
 _NO_ADMIN = "No user administers the hub; tensorhub user change NAME --admin makes one who does."
 _LAST = "No user is left: a hub on this machine takes everybody for its owner again."

@@ -61,8 +61,8 @@ class Identity:
         Key of a namespace (its name without case) → role there; one's own among them.
     is_restricted
         The token is kept to these namespaces: elsewhere its user counts as anybody.
-    token_name, token_scope
-        Of the token, for ``whoami``; empty without one.
+    token_id, token_name, token_scope
+        Of the token: for whoever must ask again later (``Accounts.recall``), and for ``whoami``; empty without one.
     """
 
     user: str | None
@@ -70,6 +70,7 @@ class Identity:
     can_write: bool
     namespaces: Mapping[str, Role] = field(default_factory=lambda: _NOTHING)
     is_restricted: bool = False
+    token_id: str = ""
     token_name: str = ""
     token_scope: str = ""
 

@@ -40,6 +40,7 @@ class _Known:
     users: Mapping[str, Row[Any]]
     memberships: Mapping[str, Mapping[str, Row[Any]]]  # user -> namespace key -> row
     tokens: Mapping[bytes, Row[Any]]  # by digest of the secret
+    ids: Mapping[str, Row[Any]]
 
     def namespaces(self, user: str) -> dict[str, str]:
         """Name → role of the organisations of a user, by his key."""
@@ -102,16 +103,35 @@ class Accounts:
         token = known.tokens.get(digest)
         if token is None or not hmac.compare_digest(token.secret_digest, digest):
             raise _refuse("an unknown token")
-        now_ms = int(self._now_s() * 1000)
+        identity = self._check(known, token)
+        with self._lock:
+            self._uses[token.id] = int(self._now_s() * 1000)
+        return identity
+
+    def recall(self, token_id: str) -> Identity:
+        """Say again who showed a token before, by its id: what he may do now.
+
+        For what was signed on the strength of a token: links and grants that live on for a while.
+
+        Raises
+        ------
+        AuthenticationError
+            The token is not valid any more.
+        """
+        known = self._known.get()
+        token = known.ids.get(token_id)
+        if token is None:
+            raise _refuse("an unknown token")
+        return self._check(known, token)
+
+    def _check(self, known: _Known, token: Row[Any]) -> Identity:
         if token.revoked_at_ms is not None:
             raise _refuse("a token that was revoked")
-        if token.expires_at_ms is not None and now_ms >= token.expires_at_ms:
+        if token.expires_at_ms is not None and self._now_s() * 1000 >= token.expires_at_ms:
             raise _refuse("a token that has expired")
         user = known.users.get(token.user)
         if user is None or user.is_disabled:
             raise _refuse("a token of a user who is disabled")
-        with self._lock:
-            self._uses[token.id] = now_ms
         return _identify(user, known.memberships.get(user.key, {}), token)
 
     def keep_uses(self) -> None:
@@ -252,7 +272,8 @@ def _load(connection: Connection) -> _Known:
     for row in read_rows(connection, schema.membership):
         memberships.setdefault(row.user, {})[row.namespace_key] = row
     tokens = {row.secret_digest: row for row in read_rows(connection, schema.token)}
-    return _Known(MappingProxyType(users), MappingProxyType(memberships), MappingProxyType(tokens))
+    ids = {row.id: row for row in tokens.values()}
+    return _Known(users, memberships, tokens, ids)
 
 
 def _identify(user: Row[Any], memberships: Mapping[str, Row[Any]], token: Row[Any]) -> Identity:
@@ -269,6 +290,7 @@ def _identify(user: Row[Any], memberships: Mapping[str, Row[Any]], token: Row[An
         can_write=scope is Scope.WRITE,
         namespaces=MappingProxyType(roles),
         is_restricted=kept is not None,
+        token_id=token.id,
         token_name=token.name,
         token_scope=scope.value,
     )

@@ -138,6 +138,7 @@ def _create(
         commit(hub.store, hub.uploads, repository, _MAIN, request, committer(hub, identity))
     except TensorHubError:
         if not hub.store.ref_store.list(repository):
+            hub.repositories.forget(repository)
             drop_repository(hub.store, repository)
         raise
 
@@ -149,8 +150,9 @@ async def delete(request: HubRequest) -> Response:
     found = await hub.meta.run(hub.find, asked, identity)
     check_admin(hub, identity, found, f"deleting {found}")
     async with hub.locks.hold(found):
-        await hub.writes.run(drop_repository, hub.store, found)
+        # In this order, so that after a crash in between it is private, and no later one of its name is public.
         await hub.meta.run(hub.repositories.forget, found)
+        await hub.writes.run(drop_repository, hub.store, found)
     await record(request, "repository.delete", found)
     return JsonResponse({})
 

@@ -121,6 +121,7 @@ class Repositories:
         with self._state.write() as connection:
             before = _find(connection, old)
             _delete(connection, old)
+            _delete(connection, new)  # of a repository that is no more: nobody decided that for this one
             if before is not None:
                 _put(
                     connection,

@@ -129,6 +129,21 @@ def test_another_process_revokes(accounts: Accounts, state: State) -> None:
     other.close()
 
 
+def test_recall(accounts: Accounts) -> None:
+    """What was given for a token can be asked again: with the rights of now, as long as the token is valid."""
+    accounts.create_user("ada")
+    made = accounts.tokens.create("ada")
+    before = accounts.authenticate(made.secret)
+    assert before.token_id == made.token.token_id
+    assert accounts.recall(before.token_id) == before
+    accounts.change_user("ada", is_admin=True)
+    assert accounts.recall(before.token_id).is_admin
+    accounts.tokens.revoke(before.token_id)
+    for token_id in (before.token_id, "", "nothing"):
+        with pytest.raises(AuthenticationError):
+            accounts.recall(token_id)
+
+
 def test_last_use(accounts: Accounts, clock) -> None:
     """Using a token writes nothing; when it was used last is kept when asked to."""
     accounts.create_user("ada")

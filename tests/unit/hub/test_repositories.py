@@ -73,6 +73,15 @@ def test_back_and_forth(state: State) -> None:
     assert row.repository.repo_id == "me/A"
 
 
+def test_rename_over_what_is_left(state: State) -> None:
+    """A name that a removed repository left does not open the one that gets it."""
+    repositories = Repositories(state)
+    repositories.put(B, visibility=Visibility.PUBLIC)
+    repositories.rename(A, B)
+    assert repositories.row(B) is None
+    assert repositories.follow(A) == B
+
+
 def test_forget(state: State) -> None:
     """A repository that is no more leaves no row, and no name leads to it."""
     repositories = Repositories(state)
