@@ -40,7 +40,7 @@ class Namespaces:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._watched = Watched(state, _load)
+        self._watched = Watched(state, _load, schema.namespace)
 
     def info(self, name: str) -> NamespaceInfo:
         """Give what holds for a namespace, decided or not; its full name is its name where it has no other."""

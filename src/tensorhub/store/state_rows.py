@@ -107,20 +107,22 @@ class Watched(Generic[Value]):
         Where the rows lie.
     make
         Makes the value inside one read transaction; the value is shared and must not be changed.
-    tables
-        What it is made of.
+    table, tables
+        What it is made of: a change of another one makes nothing anew.
 
     Notes
     -----
     A change by any process is seen by the next :meth:`get`, which takes microseconds without one.
     """
 
-    def __init__(self, state: State, make: Callable[[Connection], Value], *tables: Table) -> None:
+    def __init__(
+        self, state: State, make: Callable[[Connection], Value], table: Table, *tables: Table
+    ) -> None:
         self._state = state
         self._make = make
         self._lock = threading.Lock()
         self._change: Change | None = None
-        self._keys = [f"{_MARK}{table.name}" for table in tables]
+        self._keys = [f"{_MARK}{item.name}" for item in (table, *tables)]
         self._marks: list[str | None] = []
         self._made: list[Value] = []
 
