@@ -33,6 +33,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "hub/commit_operations.py": "tests/unit/hub/test_commit_body.py",
     "hub/commits.py": "tests/unit/hub/test_api_commit.py",
     "hub/initial_files.py": "tests/unit/hub/test_api_repositories.py",
+    "hub/api_lfs_bytes.py": "tests/unit/hub/test_api_lfs.py",
+    "hub/lfs_links.py": "tests/unit/hub/test_api_lfs.py",
     "hub/json_fields.py": "tests/unit/hub/test_api_repositories.py",
     "hub/known_content.py": "tests/unit/hub/test_api_commit.py",
     "hub/writing.py": "tests/unit/hub/test_api_repositories.py",

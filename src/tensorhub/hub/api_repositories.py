@@ -106,8 +106,9 @@ async def create(request: HubRequest) -> Response:
             found="none",
             action="Give one.",
         )
-    visibility = read_visibility(body) or Visibility.PUBLIC
     check_create(identity, repository)
+    usual = hub.namespaces.info(namespace_of(repository)).visibility
+    visibility = read_visibility(body) or usual
     async with hub.locks.hold(repository):
         present = await hub.meta.run(hub.store.ref_store.find_repository, repository)
         if present is not None:

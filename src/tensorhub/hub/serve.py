@@ -13,7 +13,15 @@ from contextlib import suppress
 import uvicorn
 
 from tensorhub.errors import UsageError, from_os_error
-from tensorhub.hub import api_commit, api_preupload, api_refs, api_repositories, resolve
+from tensorhub.hub import (
+    api_commit,
+    api_lfs,
+    api_lfs_bytes,
+    api_preupload,
+    api_refs,
+    api_repositories,
+    resolve,
+)
 from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.health import Health, health_route
@@ -35,6 +43,8 @@ ROUTES: list[Route] = [
     *api_refs.ROUTES,
     *api_preupload.ROUTES,
     *api_commit.ROUTES,
+    *api_lfs.ROUTES,
+    *api_lfs_bytes.ROUTES,
 ]
 
 

@@ -1,0 +1,167 @@
+"""Bytes of LFS objects, under signed links: whole, in parts, and back.
+
+Duty: receive and send the bodies. Not its duty: who gets a link (``api_lfs``), or the files (``uploads``).
+Invariants: the link is all the right that is needed and all that it gives; a body has exactly the announced length;
+what was received in vain is removed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.responses import Response
+
+from tensorhub.errors import FileEntryNotFoundError, InvalidRecordError
+from tensorhub.hub.json_fields import read_objects
+from tensorhub.hub.lfs_files import LfsWriter
+from tensorhub.hub.lfs_links import MAX_PARTS, PARTS, UPLOAD, UploadLink, read_download, read_upload_link
+from tensorhub.hub.receiving import content_length, receive_pieces
+from tensorhub.hub.request import HubRequest
+from tensorhub.hub.resolve import parse_range
+from tensorhub.hub.responses import JsonResponse
+from tensorhub.hub.routes import Route
+from tensorhub.hub.streaming import FileStream
+
+
+class WrongLengthError(InvalidRecordError):
+    """A body has not the length that its link is for."""
+
+    http_status = 400
+
+
+class IncompletePartsError(InvalidRecordError):
+    """Parts are missing, or are not those of the file."""
+
+    http_status = 400
+
+
+async def put_content(request: HubRequest) -> Response:
+    """Receive a whole object."""
+    hub = request.hub
+    link = await hub.meta.run(read_upload_link, hub, request.params["link"], UPLOAD)
+    _check_length(request, link.nbytes)
+    writer = await hub.meta.run(hub.uploads.lfs_writer, link.nbytes, link.user)
+    try:
+        await _receive(request, writer, link.nbytes)
+    except BaseException:
+        hub.uploads.lfs_abandon(writer)
+        raise
+    await hub.meta.run(hub.uploads.lfs_finish, writer, link.sha256, link.nbytes, link.user)
+    return Response(status_code=200, headers={"ETag": f'"{link.sha256.hex()}"'})
+
+
+async def put_part(request: HubRequest) -> Response:
+    """Receive a part; sent again, it replaces what came before."""
+    hub, number = request.hub, request.params["number"]
+    link = await hub.meta.run(read_upload_link, hub, request.params["link"], PARTS)
+    part = link.part(int(number)) if number.isascii() and number.isdecimal() and len(number) < 6 else None
+    if part is None:
+        raise IncompletePartsError(
+            f"part {number}",
+            expected=f"one of {link.parts}",
+            found=number[:20],
+            action="Use the links of the batch request.",
+        )
+    offset, nbytes = part
+    _check_length(request, nbytes)
+
+    def begin() -> LfsWriter:
+        return hub.uploads.lfs_part_writer(
+            link.sha256, link.nbytes, link.user, offset=offset, part_nbytes=nbytes
+        )
+
+    writer = await hub.meta.run(begin)
+    try:
+        await _receive(request, writer, nbytes)
+    except BaseException:
+        writer.abandon()
+        raise
+    digest = await hub.meta.run(writer.close)
+    return Response(status_code=200, headers={"ETag": f'"{digest.hex()}"'})
+
+
+async def complete(request: HubRequest) -> Response:
+    """Join the parts of an object."""
+    hub, body = request.hub, await request.json()
+    link = await hub.meta.run(read_upload_link, hub, request.params["link"], PARTS)
+    numbers = {item.get("partNumber") for item in read_objects(body, "parts", MAX_PARTS)}
+    if body.get("oid") != link.sha256.hex() or numbers != set(range(1, link.parts + 1)):
+        raise IncompletePartsError(
+            f"parts of {link.sha256.hex()}",
+            expected=f"all {link.parts}",
+            found=f"{len(numbers)}, or of another file",
+            action="Upload every part of the batch request, then complete.",
+        )
+    await hub.writes.run(_join, request, link)
+    return JsonResponse({"success": True})
+
+
+def _join(request: HubRequest, link: UploadLink) -> None:
+    uploads = request.hub.uploads
+    found = uploads.find(link.sha256, link.user, link.nbytes)
+    if found is not None:  # joined before: the answer was lost
+        found.close()
+        return
+    uploads.lfs_join_parts(link.sha256, link.nbytes, link.user)
+
+
+def _check_length(request: HubRequest, nbytes: int) -> None:
+    announced = content_length(request)
+    if announced != nbytes:
+        raise WrongLengthError(
+            "upload",
+            expected=f"{nbytes} bytes, as the link says",
+            found=f"{announced} announced",
+            action="Upload the file as it was when the upload began.",
+        )
+
+
+async def _receive(request: HubRequest, writer: LfsWriter, nbytes: int) -> None:
+    """Write a body; at the end, however it ends, no thread writes any more."""
+    job: asyncio.Future[None] | None = None
+    try:
+        async for piece in receive_pieces(request, nbytes):
+            job = asyncio.ensure_future(request.hub.meta.run(writer.write, piece))
+            await asyncio.shield(job)
+    finally:
+        if job is not None and not job.done():
+            await asyncio.wait([job])
+
+
+async def get_content(request: HubRequest) -> Response:
+    """Send an object, or a range of it."""
+    hub = request.hub
+    file = await hub.meta.run(read_download, hub, request.params["link"])
+    sizes = await hub.meta.run(hub.store.snapshots.file_sizes, [file])
+    if file not in sizes:
+        raise FileEntryNotFoundError(
+            "LFS object", expected="a file of the store", found="one that was removed", action="Start again."
+        )
+    nbytes = sizes[file][0]
+    start, stop, status = 0, nbytes, 200
+    headers = {"accept-ranges": "bytes", "content-type": "application/octet-stream"}
+    found = parse_range(request.headers["range"], nbytes) if "range" in request.headers else None
+    if found is not None:
+        (start, stop), status = found, 206
+        headers["content-range"] = f"bytes {start}-{stop - 1}/{nbytes}"
+    if request.raw.method == "HEAD":
+        return Response(status_code=status, headers={**headers, "content-length": str(stop - start)})
+    record = await hub.meta.run(hub.store.snapshots.file_record, file)
+    return FileStream(
+        record,
+        start,
+        stop - start,
+        reader=hub.store.reader,
+        pool=hub.reads,
+        streams=hub.streams,
+        status_code=status,
+        headers=headers,
+    )
+
+
+ROUTES = [
+    Route("PUT", "/lfs/{link}/content", put_content),
+    Route("GET HEAD", "/lfs/{link}/content", get_content),
+    Route("PUT", "/lfs/{link}/parts/{number}", put_part),
+    Route("POST", "/lfs/{link}/complete", complete),
+]

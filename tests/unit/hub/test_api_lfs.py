@@ -1,0 +1,237 @@
+"""LFS: batch, one body, parts, verify, download; and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from tensorhub.hub.access import Visibility
+from tensorhub.hub.hub import Hub
+from tensorhub.hub.lfs_links import PARTS, UPLOAD, UploadLink, plan_part_nbytes
+from tensorhub.hub.tokens import Scope
+from tensorhub.schema.names import parse_repository
+
+BATCH = "/local/m.git/info/lfs/objects/batch"
+VERIFY = "/local/m.git/info/lfs/objects/verify"
+DATA = bytes(range(256)) * 5000
+NBYTES = len(DATA)
+OID = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def made(client: TestClient) -> Iterator[TestClient]:
+    client.post("/api/repos/create", json={"name": "m"})
+    yield client
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut what is larger than 100 kB into parts of 300 kB."""
+    monkeypatch.setattr("tensorhub.hub.lfs_links.MULTIPART_NBYTES", 100_000)
+    monkeypatch.setattr(
+        "tensorhub.hub.api_lfs.plan_part_nbytes",
+        lambda nbytes, *, takes_parts: 300_000 if takes_parts and nbytes > 100_000 else 0,
+    )
+
+
+def ask(client: TestClient, oid: str = OID, nbytes: Any = NBYTES, **more: Any) -> Any:
+    body = {
+        "operation": "upload",
+        "transfers": ["basic", "multipart"],
+        "objects": [{"oid": oid, "size": nbytes}],
+        "hash_algo": "sha256",
+        **more.pop("body", {}),
+    }
+    answer = client.post(BATCH, json=body, **more)
+    return answer.json()["objects"][0] if answer.status_code == 200 else answer
+
+
+def upload_path(item: Any) -> str:
+    return urlsplit(item["actions"]["upload"]["href"]).path
+
+
+def commit(client: TestClient, url: str = "/api/models/local/m/commit/main", **more: Any) -> Any:
+    lines = [
+        {"key": "header", "value": {"summary": "s"}},
+        {"key": "lfsFile", "value": {"path": "w.bin", "algo": "sha256", "oid": OID, "size": len(DATA)}},
+    ]
+    return client.post(url, content=b"".join(json.dumps(line).encode() + b"\n" for line in lines), **more)
+
+
+def test_one_body(made: TestClient, hub: Hub) -> None:
+    """Uploaded, verified, committed, downloaded; nothing stays among the uploads."""
+    item = ask(made)
+    path = upload_path(item)
+    assert made.put(path, content=DATA).status_code == 200
+    assert made.post(VERIFY, json={"oid": OID, "size": len(DATA)}).status_code == 200
+    assert "actions" not in ask(made)
+    assert commit(made).status_code == 200
+    file = hub.view(parse_repository("local/m"), "main").file("w.bin")
+    assert (file.is_lfs, file.sha256.hex(), file.git_sha1) == (True, OID, None)
+    assert made.get("/local/m/resolve/main/w.bin").content == DATA
+    assert "actions" not in ask(made)
+    assert hub.uploads.space.nbytes == 0
+    assert list((hub.uploads.folder / "lfs").iterdir()) == []
+    down = ask(made, body={"operation": "download"})
+    href = urlsplit(down["actions"]["download"]["href"]).path
+    assert made.get(href).content == DATA
+    part = made.get(href, headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (
+        206,
+        DATA[5:10],
+        f"bytes 5-9/{len(DATA)}",
+    )
+    missing = ask(made, oid="0" * 64, body={"operation": "download"})
+    assert missing["error"]["code"] == 404
+    assert commit(made).json()["commitOid"] == hub.store.resolve("local/m")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_parts(made: TestClient, hub: Hub) -> None:
+    """Parts in any order, one sent twice; joined once they are all there."""
+    item = ask(made)
+    header = item["actions"]["upload"]["header"]
+    size = int(header.pop("chunk_size"))
+    assert sorted(header) == ["00001", "00002", "00003", "00004", "00005"]
+    assert "chunk_size" not in ask(made, body={"transfers": ["basic"]})["actions"]["upload"].get("header", {})
+    etags = {}
+    for number in (5, 3, 1, 3, 4):
+        path = urlsplit(header[f"{number:05d}"]).path
+        wrong = made.put(path, content=b"\0" + DATA)
+        assert wrong.status_code == 400
+        sent = made.put(path, content=DATA[(number - 1) * size : number * size])
+        etags[number] = sent.headers["etag"]
+    parts = [{"partNumber": number, "etag": etag} for number, etag in etags.items()]
+    complete = upload_path(item)
+    assert made.post(complete, json={"oid": OID, "parts": parts}).status_code == 400
+    made.put(urlsplit(header["00002"]).path, content=DATA[size : 2 * size])
+    parts.append({"partNumber": 2, "etag": "x"})
+    assert made.post(complete, json={"oid": "0" * 64, "parts": parts}).status_code == 400
+    for _ in range(2):
+        assert made.post(complete, json={"oid": OID, "parts": parts}).status_code == 200
+    assert commit(made).status_code == 200
+    assert hub.store.read("local/m", "w.bin") == DATA
+    assert hub.uploads.space.nbytes == 0
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_wrong_parts(made: TestClient, hub: Hub) -> None:
+    """Parts that are not those of the file are removed; numbers that are none are refused."""
+    item = ask(made)
+    header = item["actions"]["upload"]["header"]
+    size = int(header.pop("chunk_size"))
+    complete = upload_path(item)
+    parts = [{"partNumber": number + 1, "etag": "x"} for number in range(5)]
+    assert made.post(complete, json={"oid": OID, "parts": parts}).status_code == 404
+    for number, url in enumerate(header.values()):
+        part = DATA[number * size : (number + 1) * size]
+        made.put(urlsplit(url).path, content=bytes(len(part)))
+    assert made.post(complete, json={"oid": OID, "parts": parts}).status_code == 422
+    assert list((hub.uploads.folder / "parts").iterdir()) == []
+    base = urlsplit(header["00001"]).path.removesuffix("1")
+    for number in ("0", "6", "-1", "x", "99999999"):
+        assert made.put(base + number, content=b"").status_code == 400
+    assert commit(made).status_code == 400
+
+
+def test_wrong_content(made: TestClient, hub: Hub) -> None:
+    """Another content or length is refused, and leaves nothing."""
+    path = upload_path(ask(made))
+    assert made.put(path, content=DATA[:-1]).status_code == 400
+    assert made.put(path, content=DATA[:-1] + b"x").status_code == 422
+    assert made.put(path, content=iter([DATA])).status_code == 411
+    assert made.put(path, content=b"", headers={"Content-Length": "-1"}).status_code == 411
+    assert made.post(VERIFY, json={"oid": OID, "size": len(DATA)}).status_code == 404
+    assert commit(made).status_code == 400
+    assert hub.uploads.space.nbytes == 0
+    assert not [path for path in hub.uploads.folder.rglob("*") if path.is_file()]
+
+
+def test_links(made: TestClient, hub: Hub) -> None:
+    """A link that was not signed here, for another purpose, or by hand, is refused."""
+    path = upload_path(ask(made))
+    text = path.split("/")[2]
+    head, _, tail = text.partition(".")
+    parts = UploadLink(bytes.fromhex(OID), len(DATA), "local", 300_000).sign(hub)
+    for forged in (head, f"{head}.{tail[:-2]}AA", f"{head[:-2]}AA.{tail}", parts, ".", "%2e%2e", "x" * 9000):
+        assert made.put(f"/lfs/{forged}/content", content=DATA).status_code in (400, 401, 404, 414)
+        assert made.get(f"/lfs/{forged}/content").status_code in (400, 401, 404, 414)
+    assert made.put(f"/lfs/{text}/parts/1", content=DATA).status_code == 401
+    assert made.post(f"/lfs/{text}/complete", json={}).status_code == 401
+    hub.accounts.create_user("ada")
+    assert made.put(path, content=DATA).status_code == 401  # of the time before there were users
+
+
+def test_users(made: TestClient, hub: Hub) -> None:
+    """Nobody gets at another one's upload, or at what is hidden from him, by knowing its digest."""
+    users = {}
+    for name in ("ada", "bob"):
+        hub.accounts.create_user(name)
+        secret = hub.accounts.tokens.create(name, scope=Scope.WRITE).secret
+        users[name] = {"Authorization": f"Bearer {secret}"}
+        made.post("/api/repos/create", json={"name": "own", "visibility": "private"}, headers=users[name])
+    assert made.put(upload_path(ask(made, headers=users["ada"])), content=DATA).status_code == 200
+    assert "actions" in ask(made, headers=users["bob"])
+    assert commit(made, "/api/models/bob/own/commit/main", headers=users["bob"]).status_code == 400
+    assert commit(made, "/api/models/ada/own/commit/main", headers=users["ada"]).status_code == 200
+    assert "actions" in ask(made, headers=users["bob"])
+    assert commit(made, "/api/models/bob/own/commit/main", headers=users["bob"]).status_code == 400
+    hub.repositories.put(parse_repository("ada/own"), visibility=Visibility.PUBLIC)
+    assert "actions" not in ask(made, headers=users["bob"])
+    assert commit(made, "/api/models/bob/own/commit/main", headers=users["bob"]).status_code == 200
+    assert ask(made).status_code == 401
+    reader = hub.accounts.tokens.create("bob").secret
+    assert ask(made, headers={"Authorization": f"Bearer {reader}"}).status_code == 403
+    path = upload_path(ask(made, oid="0" * 64, headers=users["bob"]))
+    hub.accounts.change_user("bob", is_disabled=True)
+    assert made.put(path, content=DATA).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("oid", "nbytes"),
+    [("xyz", 5), ("0" * 63, 5), ("0" * 64, -1), ("0" * 64, "5"), ("0" * 64, 1 << 60), (None, 5)],
+)
+def test_wrong_objects(made: TestClient, oid: Any, nbytes: Any) -> None:
+    """An object that is none is told as such, beside the others."""
+    assert ask(made, oid, nbytes)["error"]["code"] == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"operation": "delete"},
+        {"operation": None},
+        {"hash_algo": "md5"},
+        {"objects": 5},
+        {"objects": [{}] * 2000},
+    ],
+)
+def test_wrong_batches(made: TestClient, body: dict[str, Any]) -> None:
+    """A request that has no meaning is refused as a whole."""
+    assert ask(made, body=body).status_code == 400
+
+
+def test_full_disk(made: TestClient, hub: Hub) -> None:
+    """No room is told as such, before anything is sent."""
+    path = upload_path(ask(made, nbytes=1 << 49, body={"transfers": ["basic"]}))
+    link = UploadLink(bytes.fromhex(OID), 1 << 49, "local")
+    assert made.put(path, headers={"Content-Length": str(1 << 49)}, content=b"").status_code == 507
+    assert (link.parts, link.part(1)) == (1, None)
+
+
+def test_plan_parts() -> None:
+    """Few parts, of whole MiB, that cover the file."""
+    assert plan_part_nbytes(1 << 20, takes_parts=True) == 0
+    assert plan_part_nbytes(1 << 40, takes_parts=False) == 0
+    for nbytes in ((1 << 30) + 1, 1 << 40, (1 << 45) + 12345):
+        link = UploadLink(bytes(32), nbytes, "u", plan_part_nbytes(nbytes, takes_parts=True))
+        assert link.parts <= 1000 and link.part_nbytes % (1 << 20) == 0
+        sizes = [part for number in range(1, link.parts + 1) if (part := link.part(number))]
+        assert sum(size for _, size in sizes) == nbytes
+    assert UPLOAD != PARTS
