@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import tensorhub as th
 from tensorhub.cli import state
+from tensorhub.store.retention import retention_epoch
 
 
 def test_backup_and_restore(run, store_path: Path, tmp_path: Path) -> None:
@@ -21,6 +23,8 @@ def test_backup_and_restore(run, store_path: Path, tmp_path: Path) -> None:
     assert run("state", "restore", copy, "--yes").code == 0
     assert [item["name"] for item in run("user", "list", "--json").json()] == ["ada"]
     assert run("audit", "--json").json()[0]["action"] == "state.restore"
+    with th.Store.open(store_path) as store:
+        assert retention_epoch(store) != "0"  # what clients remember of uploads since then is void
     assert run("state", "restore", tmp_path / "none", "--yes").code == 10
     copy.chmod(0o600)
     copy.write_bytes(copy.read_bytes()[:5000])

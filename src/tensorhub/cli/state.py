@@ -7,16 +7,19 @@ Invariants: both work while a hub runs; nothing is replaced without a yes.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import tensorhub as th
 from tensorhub.cli.accounts import open_state, record
 from tensorhub.cli.options import JsonOption, QuietOption, StoreOption, parse_common
 from tensorhub.cli.output import confirm, is_person_there, print_line, write_json
 from tensorhub.cli.rm import EXIT_DECLINED
 from tensorhub.errors import UsageError
+from tensorhub.store.retention import move_epoch
 
 HELP = "What an operator decided (users, tokens, visibility): back it up and restore it."
 BACKUP_EXAMPLES = """
@@ -71,12 +74,14 @@ def restore(
             found="nobody to ask",
             action="Add --yes to replace the present state without asking.",
         )
-    with open_state(options.store_path) as state:
+    with th.Store.open(options.store_path) as opened:
         if not is_yes and not confirm(f"Replace the state of {options.store_path}?"):
             print_line("Nothing was changed.")
             raise typer.Exit(EXIT_DECLINED)
-        state.restore(file.expanduser())
-        record(state, "state.restore", file.name)
+        opened.state.restore(file.expanduser())
+        # Clients may remember uploads that the copy knows nothing of: they are given another address, and begin anew.
+        move_epoch(opened, now_ms=time.time_ns() // 1_000_000)
+        record(opened.state, "state.restore", file.name)
     _print(options.is_json, "restored", file.expanduser())
 
 

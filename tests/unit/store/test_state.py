@@ -54,6 +54,17 @@ def get(state: State, key: str) -> str | None:
         return read_setting(connection, key)
 
 
+@pytest.mark.parametrize("name", sorted(schema.metadata.tables))
+def test_table_is_documented(name: str) -> None:
+    """The format page has every table."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "format.md").read_text(encoding="utf-8")
+    section = page[page.index("**`state.sqlite`**") : page.index("## 3 ")]
+    assert f"`{name}`" in section
+    is_sealed = "seal" in schema.metadata.tables[name].c
+    sealed = section[section.index("Rows of ") : section.index("have a `seal`")]
+    assert (f"`{name}`" in sealed) is is_sealed
+
+
 def test_no_file_is_nothing_decided(state: State) -> None:
     """Reading gives no rows of any table, and makes no file; there is nothing to back up."""
     with state.read() as connection:
