@@ -210,8 +210,8 @@ class Uploads:
 
     # -- for Xet ------------------------------------------------------------------------------------------------
 
-    def begin_xorb(self, nbytes: int, user: str) -> Path:
-        """Make room for a xorb; gives the path to write its body to, for :meth:`finish_xorb` or :meth:`drop_xorb`.
+    def begin_body(self, nbytes: int, user: str) -> Path:
+        """Make room for a body of the Xet protocol; gives the path to write it to, to be dropped in the end.
 
         Raises
         ------
@@ -221,7 +221,7 @@ class Uploads:
         return self.xorbs.begin(nbytes, _key(user))
 
     def finish_xorb(self, path: Path, xorb: bytes, user: str) -> None:
-        """Check a xorb that was written, and keep it.
+        """Check a xorb that was written, and keep it under its hash.
 
         Raises
         ------
@@ -231,8 +231,8 @@ class Uploads:
         table = self.xorbs.finish(path, xorb)
         self.map.add(xorb, table.lengths(), _key(user))
 
-    def drop_xorb(self, path: Path) -> None:
-        """Give up a xorb that was being received."""
+    def drop_body(self, path: Path) -> None:
+        """Remove a body that was received, unless it was kept."""
         self.xorbs.drop(path)
 
     def stage(self, files: Sequence[ShardFile], user: str, should_stop: Callable[[], bool]) -> None:

@@ -1,4 +1,7 @@
-"""What the real client sent (hf-xet 1.8.0, one upload for each of its compression settings) is read for ever."""
+"""What the real client sent is read for ever.
+
+One upload by hf-xet 1.8.0 for each of its compression settings, and one by 1.1.2, which appended footers.
+"""
 
 import hashlib
 from pathlib import Path
@@ -16,6 +19,7 @@ HASHES = {
     "none": "1117cd986b3fc05707c4353fb2d1f2d58af19452f00784b059d531659f554096",
     "lz4": "da142d9f60ecc07e862537b4cf59ac501cd0cc86f02368e2a26a61cf763df1e5",
     "bg4-lz4": "1117cd986b3fc05707c4353fb2d1f2d58af19452f00784b059d531659f554096",
+    "footer": "1117cd986b3fc05707c4353fb2d1f2d58af19452f00784b059d531659f554096",
 }
 CONTENTS = {
     20003: "d999d373ac5b6d6f2fd619f0dba7faa7d1489a2ee9ed8d616d5d64a6d6bfe787",

@@ -36,7 +36,7 @@ def send_lfs(uploads, user, data=DATA):
 def send_xorb(uploads, user, chunks, scheme="plain"):
     """Send a xorb."""
     xorb, body = make_xorb(chunks, scheme)
-    path = uploads.begin_xorb(len(body), user)
+    path = uploads.begin_body(len(body), user)
     path.write_bytes(body)
     uploads.finish_xorb(path, xorb, user)
     return xorb
@@ -234,7 +234,7 @@ def test_a_restart_keeps_uploads(store, uploads):
     data = b"".join(CHUNKS)
     sha256 = stage(uploads, "ada", [(xorb, 0, 20, length(CHUNKS))], data)
     send_lfs(uploads, "bob")
-    left = uploads.begin_xorb(100, "ada")
+    left = uploads.begin_body(100, "ada")
     left.write_bytes(b"half")
     with Store.open(store.path) as again:
         second = Uploads(again, again.state)

@@ -12,8 +12,11 @@ version 2 of shards and of reconstruction) makes clients do without.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.responses import Response
 
@@ -32,6 +35,7 @@ from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
 from tensorhub.schema.digest import Digest
 
 _WRITE_NBYTES = 1 << 20  # handed to a thread at once; pieces of a body are some 64 KiB
+_TURNS: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # of a hub and a user
 
 
 # -- tokens -----------------------------------------------------------------------------------------------------------
@@ -93,45 +97,54 @@ async def receive_xorb(request: HubRequest) -> Response:
     hub = request.hub
     user = _user(await _grant(request, for_write=True))
     xorb = parse_hash(request.params["hash"])
-    announced = request.headers.get("content-length", "")
-    nbytes = int(announced) if announced.isdecimal() and len(announced) < 20 else MAX_BODY_NBYTES
-    path = await hub.meta.run(hub.uploads.begin_xorb, min(nbytes, MAX_BODY_NBYTES), user)
-    try:
-        await _write_body(request, path)
+    async with _received(request, user, MAX_BODY_NBYTES) as path:
         await hub.reads.run(hub.uploads.finish_xorb, path, xorb, user)
-    except BaseException:
-        hub.uploads.drop_xorb(path)
-        raise
     return JsonResponse({"was_inserted": True})
 
 
-async def _write_body(request: HubRequest, path: Path) -> None:
-    """Write a body to a file as it comes."""
-    pending = bytearray()
-    with await request.hub.meta.run(path.open, "wb", 0) as file:
-        async for piece in request.stream(MAX_BODY_NBYTES):
-            pending += piece
-            if len(pending) >= _WRITE_NBYTES:
-                await request.hub.meta.run(file.write, pending)
-                pending = bytearray()
-        await request.hub.meta.run(file.write, pending)
+@asynccontextmanager
+async def _received(request: HubRequest, user: str, max_nbytes: int) -> AsyncIterator[Path]:
+    """Write a body to a file as it comes; the file is removed in the end, unless it was kept."""
+    hub = request.hub
+    announced = request.headers.get("content-length", "")
+    nbytes = int(announced) if announced.isdecimal() and len(announced) < 20 else max_nbytes
+    path = await hub.meta.run(hub.uploads.begin_body, min(nbytes, max_nbytes), user)
+    try:
+        pending = bytearray()
+        with await hub.meta.run(path.open, "wb", 0) as file:
+            async for piece in request.stream(max_nbytes):
+                pending += piece
+                if len(pending) >= _WRITE_NBYTES:
+                    await hub.meta.run(file.write, pending)
+                    pending = bytearray()
+            await hub.meta.run(file.write, pending)
+        yield path
+    finally:
+        hub.uploads.drop_body(path)
 
 
 async def receive_shard(request: HubRequest) -> Response:
     """Take a shard: prove its files, and keep them for the commit that follows."""
     hub = request.hub
     grant = await _grant(request, for_write=True)
-    body = await request.body(MAX_SHARD_NBYTES)
-    gone = asyncio.ensure_future(_disconnected(request))
-    try:
-        files = await hub.reads.run(parse_shard, body)
-        await hub.writes.run(hub.uploads.stage, files, _user(grant), gone.done)
-    except UploadNotFoundError:
-        await hub.meta.run(hub.grants.forget, grant)
-        raise
-    finally:
-        gone.cancel()
+    user = _user(grant)
+    async with _received(request, user, MAX_SHARD_NBYTES) as path:
+        gone = asyncio.ensure_future(_disconnected(request))
+        turn = _TURNS.setdefault((id(hub), user), asyncio.Lock())
+        try:
+            async with turn:  # large files take minutes: one user leaves threads to others
+                await hub.writes.run(_stage, request, path, user, gone.done)
+        except UploadNotFoundError:
+            await hub.meta.run(hub.grants.forget, grant)
+            raise
+        finally:
+            gone.cancel()
     return JsonResponse({"result": 1})
+
+
+def _stage(request: HubRequest, path: Path, user: str, should_stop: Callable[[], bool]) -> None:
+    if not should_stop():
+        request.hub.uploads.stage(parse_shard(path.read_bytes()), user, should_stop)
 
 
 async def _disconnected(request: HubRequest) -> None:
@@ -262,6 +275,10 @@ ROUTES = [
     Route("POST", "/cas/{place}/v1/shards", receive_shard, is_signed=True),
     Route("GET", "/cas/{place}/v1/reconstructions/{hash}", reconstruction, is_signed=True),
     Route("GET", "/cas/{place}/v1/data/{link}", data, is_signed=True),
+    # Where hf-xet 1.5 looks for them.
+    Route("POST", "/cas/{place}/xorbs/default/{hash}", receive_xorb, is_signed=True),
+    Route("POST", "/cas/{place}/shards", receive_shard, is_signed=True),
+    Route("GET", "/cas/{place}/reconstructions/{hash}", reconstruction, is_signed=True),
     Route("GET HEAD POST PUT", "/cas/{path}", not_offered, is_signed=True),
     Route("POST", "/v1/telemetry", telemetry, is_signed=True),
 ]

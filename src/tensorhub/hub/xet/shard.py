@@ -26,6 +26,9 @@ from tensorhub.hub.xet.xorb import MAX_CHUNKS, MAX_XORB_NBYTES
 
 RECORD_NBYTES = 48
 MAX_SHARD_NBYTES = 80 << 20  # clients cut them at 64 MiB, and one file's records are never cut
+MAX_RUNS = (
+    1 << 19
+)  # in one shard; each takes some 200 bytes of memory. A file of 500 GB has 8,000 if nothing repeats
 _TAG = b"HFRepoMetaData\0" + bytes.fromhex("556967456a7b815783a5bdd95ccdd14aa9")
 _HEADER = struct.Struct("<32sQQ")
 _FILE = struct.Struct("<32sIIQ")
@@ -100,12 +103,21 @@ def parse_shard(data: bytes | bytearray | memoryview) -> tuple[ShardFile, ...]:
         )
     footer_nbytes = _parse_header(view)
     files: list[ShardFile] = []
+    runs = 0
     at = RECORD_NBYTES
     while True:
         file, at = _parse_file(view, at)
         if file is None:
             break
         files.append(file)
+        runs += len(file.runs) + 1
+        if runs > MAX_RUNS:
+            raise LimitExceededError(
+                "shard",
+                expected=f"at most {MAX_RUNS} files and runs",
+                found="more",
+                action="Upload fewer files at once.",
+            )
     at = _skip_xorbs(view, at)
     if footer_nbytes == 0 and at != len(view):
         raise _reject("the end of the shard", f"{len(view) - at} bytes more")

@@ -7,7 +7,7 @@ its header says, which is 128 KiB at most; what is not exactly a sequence of chu
 
 A chunk has a header of 8 bytes: version (0), stored length (24 bits), scheme, decoded length (24 bits), all
 little-endian. Schemes: 0 as it is, 1 an LZ4 frame, 2 an LZ4 frame of the bytes sorted by their place modulo
-four. Clients before hf-xet 1.2 append a footer that says again what the chunks say; it is left out.
+four. hf-xet 1.1.2 and older append a footer that says again what the chunks say; it is left out.
 """
 
 from __future__ import annotations

@@ -93,3 +93,11 @@ def test_a_huge_shard_is_refused(monkeypatch):
     monkeypatch.setattr(shard_module, "MAX_SHARD_NBYTES", 100)
     with pytest.raises(LimitExceededError, match="at most 100 bytes"):
         parse_shard(bytes(101))
+
+
+def test_too_many_runs_are_refused(monkeypatch):
+    """What was parsed is bounded, not only what came."""
+    monkeypatch.setattr(shard_module, "MAX_RUNS", 7)
+    assert len(parse_shard(make_shard([(SHA256, RUNS), (SHA256, RUNS[:2])]))) == 2
+    with pytest.raises(LimitExceededError, match="files and runs"):
+        parse_shard(make_shard([(SHA256, RUNS), (SHA256, RUNS)]))
