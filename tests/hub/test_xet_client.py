@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import uvicorn
 
 from tensorhub import Store
+from tensorhub.hub import resolve
 from tensorhub.hub.app import Exchange, HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.hub import Hub
@@ -66,19 +69,20 @@ class Served:
         assert response.headers["x-xet-token-expiration"] == str(body["exp"])
         return body["casUrl"], body["accessToken"]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the client."""
+    def run(self, *arguments: str, script: str = "xet_client.py") -> subprocess.CompletedProcess[str]:
+        """Run a client."""
         environment = {
             **os.environ,
-            "HF_XET_CACHE": str(self.cache),
+            "HF_ENDPOINT": self.url,
             "HF_HOME": str(self.cache),
+            "HF_XET_CACHE": str(self.cache),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
             "NO_PROXY": "*",
         }
-        script = Path(__file__).with_name("xet_client.py")
+        command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
         return subprocess.run(
-            [sys.executable, str(script), *arguments],
-            env=environment, capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
+            command, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
 
     def upload(self, *paths: Path) -> subprocess.CompletedProcess[str]:
         """Upload files."""
@@ -165,3 +169,41 @@ def test_forgotten_chunks_are_sent_again(served, tmp_path):
     assert served.upload(path).returncode == 0
     served.commit(path)
     assert served.download(path, tmp_path / "again.bin") == path.read_bytes()
+
+
+def test_what_plain_http_does_not_give(served, tmp_path, monkeypatch):
+    """A file above the client's limit for plain HTTP comes through Xet; without it the client refuses."""
+    path = make_file(tmp_path / "w.bin", 12_000_000)
+    served.upload(path)
+    served.commit(path)
+    ran = served.run("w.bin", str(tmp_path / "plain"), script="hub_download.py")
+    assert ran.returncode != 0
+    monkeypatch.setattr(resolve, "XET_MIN_NBYTES", 1_000_000)
+    ran = served.run("w.bin", str(tmp_path / "xet"), script="hub_download.py")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "xet" / "w.bin").read_bytes() == path.read_bytes()
+    assert served.count("GET /{P}{repo}/resolve") == 0
+
+
+def test_clients_that_vanish_leave_nothing(served):
+    """A connection that ends in the middle of a xorb takes its bytes with it."""
+    url, token = served.token("write")
+    address = urlsplit(url)
+    head = (
+        f"POST {address.path}/v1/xorbs/default/{'0' * 64} HTTP/1.1\r\n"
+        f"Host: {address.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Length: 50000000\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(head.encode() + bytes(5_000_000))
+        wait_until(lambda: served.hub.uploads.space.nbytes == 50_000_000)
+    wait_until(lambda: served.hub.uploads.space.nbytes == 0)
+    assert not [file for file in served.hub.uploads.folder.rglob("*") if file.is_file()]
+
+
+def wait_until(is_so) -> None:
+    """Wait for something that is about to be."""
+    until = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
