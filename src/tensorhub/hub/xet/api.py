@@ -20,7 +20,9 @@ from weakref import WeakValueDictionary
 
 from starlette.responses import Response
 
-from tensorhub.errors import ForbiddenError, NotFoundError, UploadNotFoundError
+from tensorhub.errors import AuthenticationError, ForbiddenError, NotFoundError, UploadNotFoundError
+from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER
+from tensorhub.hub.hub import Hub
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.resolve import RangeNotSatisfiableError, parse_range
 from tensorhub.hub.responses import JsonResponse
@@ -55,7 +57,15 @@ async def write_token(request: HubRequest) -> Response:
             )
     else:
         found = await hub.meta.run(hub.find_for_write, request.repository, identity)
-    issued = await hub.meta.run(hub.grants.issue, request.base_url, identity.user, found, "", can_write=True)
+    issued = await hub.meta.run(
+        hub.grants.issue,
+        request.base_url,
+        identity.user,
+        found,
+        "",
+        can_write=True,
+        token_id=identity.token_id,
+    )
     return _token_answer(issued)
 
 
@@ -66,7 +76,13 @@ async def read_token(request: HubRequest) -> Response:
     await hub.meta.run(hub.check_files, identity, found)
     view = await hub.meta.run(hub.view, found, request.params["rev"])
     issued = await hub.meta.run(
-        hub.grants.issue, request.base_url, identity.user, found, view.commit_id, can_write=False
+        hub.grants.issue,
+        request.base_url,
+        identity.user,
+        found,
+        view.commit_id,
+        can_write=False,
+        token_id=identity.token_id,
     )
     return _token_answer(issued)
 
@@ -84,9 +100,29 @@ def _token_answer(issued: IssuedToken) -> Response:
 
 async def _grant(request: HubRequest, *, for_write: bool = False) -> Grant:
     header = request.headers.get("authorization", "")
-    return await request.hub.meta.run(
-        request.hub.grants.accept, request.params["place"], header, for_write=for_write
-    )
+    return await request.hub.meta.run(_accept, request.hub, request.params["place"], header, for_write)
+
+
+def _accept(hub: Hub, place: str, header: str, for_write: bool) -> Grant:
+    """Recognise a token, and ask again what it was given for: it lives for an hour, rights may end before."""
+    grant = hub.grants.accept(place, header, for_write=for_write)
+    if grant.token_id:
+        identity = hub.accounts.recall(grant.token_id)
+    elif grant.user is None:
+        identity = ANONYMOUS
+    elif hub.accounts.has_users():
+        raise AuthenticationError(
+            "request to the Xet endpoints",
+            expected="the token of a user",
+            found="one from the time without users",
+            action="Log in, and start the upload or download again.",
+        )
+    else:
+        identity = LOCAL_OWNER
+    found = hub.find(grant.repository, identity)
+    if not grant.can_write:
+        hub.check_files(identity, found)
+    return grant
 
 
 # -- uploads ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ Duty: the address that a client is given, tokens for it, links to data; making a
 Not its duty: deciding who may read or write a repository.
 Invariants: clients keep what they remember of uploads by the full address, so it names the store, the user and two
 epochs: one that gc moves for everybody, one for each user. An address of a former epoch still works, for uploads
-that are under way; it is only given to nobody any more. A token is good for one user and one repository.
+that are under way; it is only given to nobody any more. A token is good for one user and one repository, as
+long as the access token that it was given for is (``api`` asks).
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Grant:
         Whether it is for uploads.
     epoch
         The user's, when it was given.
+    token_id
+        Of the access token on whose strength it was given; empty without one.
     """
 
     user: str | None
@@ -52,6 +55,7 @@ class Grant:
     commit_id: str
     can_write: bool
     epoch: int
+    token_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,14 @@ class Grants:
         self._signer = signer
 
     def issue(
-        self, base_url: str, user: str | None, repository: RepositoryId, commit_id: str, *, can_write: bool
+        self,
+        base_url: str,
+        user: str | None,
+        repository: RepositoryId,
+        commit_id: str,
+        *,
+        can_write: bool,
+        token_id: str = "",
     ) -> IssuedToken:
         """Give a token.
 
@@ -113,7 +124,7 @@ class Grants:
         ----------
         base_url
             Under which the caller knows the hub.
-        user, repository, commit_id, can_write
+        user, repository, commit_id, can_write, token_id
             As in :class:`Grant`.
         """
         epoch = self._epoch(user)
@@ -125,6 +136,7 @@ class Grants:
             "w": can_write,
             "s": self._store.store_id,
             "e": epoch,
+            "k": token_id,
         }
         text = self._signer.sign(payload, TOKEN_S, purpose=_TOKEN)
         return IssuedToken(f"{base_url}/cas/{self._place(user, epoch)}", text, int(time.time()) + TOKEN_S)
@@ -170,7 +182,7 @@ class Grants:
                 action="Start the upload again.",
             )
         repository = RepositoryId(RepoType(payload["t"]), payload["r"])
-        return Grant(payload["u"], repository, payload["c"], payload["w"], payload["e"])
+        return Grant(payload["u"], repository, payload["c"], payload["w"], payload["e"], payload["k"])
 
     def check_place(self, place: str) -> None:
         """Refuse the address of another store.

@@ -6,14 +6,17 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from tensorhub.hub.access import Role, Visibility
 from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.serve import ROUTES
+from tensorhub.hub.tokens import Scope
 from tensorhub.hub.xet.hashes import to_text
 from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import Fact, FactKind
+from tensorhub.schema.names import parse_repository
 
 from ....xet_bodies import make_shard, make_xorb, some_chunks
 
@@ -122,6 +125,27 @@ def test_tokens_are_asked_for(client, access):
     elsewhere = client.post("/cas/s-0123456789abcdef-0-0-0" + path, content=b"x", headers=access.headers)
     assert elsewhere.status_code == 404
     assert "another store" in elsewhere.json()["error"]
+
+
+def test_tokens_end_with_what_they_were_given_for(hub, client):
+    """An access token that is revoked, and a repository that is closed, end the tokens given out before, at once."""
+    name = hub.store.snapshots.snapshot("org/model", None).entry("w.bin").file.hex
+    local = Access(client)
+    hub.accounts.create_user("ada", namespaces={"org": Role.WRITE})
+    assert local.send("/v1/shards", b"").status_code == 401
+    made = hub.accounts.tokens.create("ada", scope=Scope.WRITE)
+    hub.repositories.put(parse_repository("org/model"), visibility=Visibility.PUBLIC)
+    anonymous = Access(client, "read")
+    client.headers["Authorization"] = f"Bearer {made.secret}"
+    ada = Access(client)
+    del client.headers["Authorization"]
+    ada.xorb()
+    assert anonymous.get(f"/v1/reconstructions/{name}").status_code == 200
+    hub.repositories.put(parse_repository("org/model"), visibility=Visibility.PRIVATE)
+    assert anonymous.get(f"/v1/reconstructions/{name}").status_code in (401, 404)
+    ada.xorb()
+    hub.accounts.tokens.revoke(made.token.token_id)
+    assert ada.send("/v1/shards", b"").status_code == 401
 
 
 @pytest.mark.parametrize("repo", ["org/none", "none", "a/b/c"])
