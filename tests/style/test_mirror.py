@@ -43,6 +43,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "schema/chunk_record.py": "tests/unit/schema/test_records.py",
     "store/catalog_file.py": "tests/unit/store/test_catalog.py",
     "store/catalog_schema.py": "tests/unit/store/test_catalog_index.py",
+    "hub/api_read.py": "tests/unit/hub/test_api_side_calls.py",
     "store/commit_facts.py": "tests/unit/store/test_transaction.py",
     "store/digesting.py": "tests/unit/store/test_ingest.py",
     "store/listing.py": "tests/unit/store/test_store.py",

@@ -1,38 +1,32 @@
 """The directory: every repository with what lists show of it, in memory.
 
-Duty: keep entries current, give those that a reader may see. Not its duty: who may see what (``access``, given as a
-function); the page or the API that shows them.
-Invariants: entries are values that never change, and a list of them is of one moment. New, removed and renamed
-repositories are seen at once, whichever process made them; a commit is seen at once when :meth:`Directory.note` tells
-of it, else within a few seconds. Damage in one repository does not hide others.
+Duty: entries made of the store's index and of profiles; those that a reader may see. Not its duty: noticing changes
+(:class:`tensorhub.store.repository_index.RepositoryIndex`); who may see what (``access``, given as a function); the
+page or the API that shows them.
+Invariants: entries are values that never change, and a list of them is of one moment: later than the question began,
+whichever process changed something. Damage in one repository does not hide others.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tensorhub.errors import IntegrityError, NotFoundError, TensorHubError
+from tensorhub.errors import NotFoundError, TensorHubError
 from tensorhub.hub.profile import Profile
 from tensorhub.hub.profile_reader import read_profile
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
-from tensorhub.schema.records import CommitReference
+from tensorhub.schema.names import RepositoryId, RepoType
+from tensorhub.store.repository_index import RepositoryIndex
 from tensorhub.store.store import Store
+from tensorhub.store.values import RepositoryInfo
 
 _LOG = logging.getLogger("tensorhub.hub")
-_LOOK_S = 2.0  # how soon a commit by another process is seen
-_LOOK_SHARE = (
-    20  # looking takes at most a twentieth of one processor: it is done less often where it takes long
-)
-_SETTLED_NS = 2_000_000_000  # a folder's time that is younger may stay the same over a later change
+_LOOK_S = 2.0  # how soon the profile of a new commit is read when nobody asks for it
 _BATCH = 200  # profiles read before the entries are replaced, which copies them all
-_STAMPED_KINDS = tuple(kind.value for kind in RefKind)
 
 Key = tuple[str, str]
-Stamp = tuple[int, ...]  # empty: do not trust it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +37,44 @@ class Entry:
     ----------
     repository
         As written.
-    head
-        Newest commit of ``main``, else of the first ref; None for an empty repository.
-    created_at_ms, modified_at_ms
-        Dates of the first commit that is known and of ``head``, milliseconds since 1970 UTC; 0 without commits.
-    files, tensors, nbytes
-        Numbers and decoded size.
-    refs
-        How many it has.
-    damage
-        Why it cannot be listed; empty for a sound one.
+    info
+        What the store's index says.
+    created_at_ms
+        Date of the first commit that is known, milliseconds since 1970 UTC; 0 without commits.
     profile
         What it says of itself; None while nobody has read that yet (:meth:`Directory.profile` does).
     """
 
     repository: RepositoryId
-    head: CommitReference | None = None
-    created_at_ms: int = 0
-    modified_at_ms: int = 0
-    files: int = 0
-    tensors: int = 0
-    nbytes: int = 0
-    refs: int = 0
-    damage: str = ""
+    info: RepositoryInfo
+    created_at_ms: int
     profile: Profile | None = None
+
+    @property
+    def commit_id(self) -> str | None:
+        """Newest commit of ``main``, else of the first ref; None for an empty repository."""
+        names = {ref.name: ref.commit_id for ref in self.info.refs}
+        return names.get("refs/heads/main") or next(iter(names.values()), None)
+
+    @property
+    def modified_at_ms(self) -> int:
+        """Date of that commit; 0 without one."""
+        return self.info.date_ms or 0
+
+    @property
+    def files(self) -> int:
+        """How many it has."""
+        return self.info.files
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded size of its files together."""
+        return self.info.nbytes
+
+    @property
+    def damage(self) -> str:
+        """Why it cannot be listed; empty for a sound one."""
+        return self.info.damage or ""
 
 
 class Directory:
@@ -79,16 +87,15 @@ class Directory:
 
     Notes
     -----
-    Between :meth:`start` and :meth:`stop` a thread looks for changes; without it every question looks first.
+    Between :meth:`start` and :meth:`stop` a thread reads profiles ahead of who asks for them.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._index = RepositoryIndex(store)
+        self._generation = -1
         self._entries: Mapping[Key, Entry] = {}  # replaced as a whole, never changed
-        self._stamps: dict[Key, Stamp] = {}
-        self._names: list[RepositoryId] = []  # as they were when everything was looked at
-        self._looking = threading.Lock()  # one looks at a time; guards what is above
-        self._first_look = threading.Event()
+        self._lock = threading.Lock()  # guards the two above
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
@@ -96,13 +103,8 @@ class Directory:
     # -- questions ----------------------------------------------------------------------------------------------
 
     def entries(self) -> Sequence[Entry]:
-        """Give every entry, ordered by type and id; call from a thread that may wait."""
-        if self._thread is None:
-            self.look()
-        else:
-            self._first_look.wait()
-            self._look_at_names()
-        return list(self._entries.values())
+        """Give every entry, ordered by type and id. The first call reads the whole store's refs; others take little."""
+        return list(self._refreshed().values())
 
     def readable(
         self, may_read: Callable[[RepositoryId], bool], repo_type: RepoType | None = None
@@ -118,20 +120,19 @@ class Directory:
         """
         return [
             entry
-            for entry in self.entries()
+            for entry in self._refreshed().values()
             if (repo_type is None or entry.repository.repo_type is repo_type) and may_read(entry.repository)
         ]
 
     def entry(self, repository: RepositoryId) -> Entry:
-        """Give the entry of one repository, as it is at this moment.
+        """Give the entry of one repository.
 
         Raises
         ------
         NotFoundError
             There is no such repository.
         """
-        self.note(repository)
-        found = self._entries.get(repository.key)
+        found = self._refreshed().get(repository.key)
         if found is None:
             raise NotFoundError(f"repository {repository}", expected="one of the store's", found="none")
         return found
@@ -144,117 +145,66 @@ class Directory:
         self._keep_profiles([(entry, profile)])
         return profile
 
-    def _keep_profiles(self, found: Sequence[tuple[Entry, Profile]]) -> None:
-        with self._looking:
-            entries = dict(self._entries)
-            for entry, profile in found:
-                present = entries.get(entry.repository.key)
-                if present is not None and present.head == entry.head:
-                    entries[entry.repository.key] = replace(present, profile=profile)
-            self._entries = entries
-
     @property
     def is_profiled(self) -> bool:
         """Whether every entry has its profile, so that lists can be filtered by tags at once."""
-        return all(entry.profile is not None for entry in self._entries.values())
+        return all(entry.profile is not None for entry in self._refreshed().values())
 
-    # -- changes ------------------------------------------------------------------------------------------------
+    # -- keeping them current -----------------------------------------------------------------------------------
 
-    def note(self, repository: RepositoryId) -> None:
-        """Look at one repository now: it was made, removed or changed."""
-        with self._looking:
-            found = self._store.ref_store.find_repository(repository)
-            entries = dict(self._entries)
-            if found is None:
-                entries.pop(repository.key, None)
-                self._stamps.pop(repository.key, None)
-                self._entries = entries
-                return
-            stamp = self._stamp(found)
-            known = entries.get(found.key)
-            if known is not None and self._is_current(known, found, stamp):
-                return
-            entries[found.key] = self._describe(found, known)
-            self._stamps[found.key] = stamp
-            self._entries = entries if known is not None else _ordered(entries)
+    def _refreshed(self) -> Mapping[Key, Entry]:
+        if self._index.refresh() != self._generation:
+            with self._lock:
+                generation, infos = self._index.generation, self._index.repositories
+                if generation != self._generation:
+                    self._entries = {
+                        repository.key: self._make_entry(repository, info)
+                        for repository, info in infos.items()
+                    }
+                    self._generation = generation
+        return self._entries
 
-    def look(self) -> None:
-        """Look at every repository, and describe those that changed anew."""
-        with self._looking:
-            names = self._list_names()
-            entries: dict[Key, Entry] = {}
-            for repository in names:
-                stamp = self._stamp(repository)
-                known = self._entries.get(repository.key)
-                if known is None or not self._is_current(known, repository, stamp):
-                    known = self._describe(repository, known)
-                    self._stamps[repository.key] = stamp
-                entries[repository.key] = known
-            for key in self._stamps.keys() - entries.keys():
-                del self._stamps[key]
-            self._entries = _ordered(entries)
-            self._names = names
-        self._first_look.set()
+    def _make_entry(self, repository: RepositoryId, info: RepositoryInfo) -> Entry:
+        known = self._entries.get(repository.key)
+        if known is not None and known.info is info and known.repository == repository:
+            return known
+        entry = Entry(repository, info, known.created_at_ms if known and known.created_at_ms else 0)
+        if entry.commit_id is None:
+            return replace(entry, created_at_ms=0, profile=Profile())
+        if known is not None and known.commit_id == entry.commit_id:
+            entry = replace(entry, profile=known.profile)
+        return entry if entry.created_at_ms else replace(entry, created_at_ms=self._first_date_ms(entry))
 
-    def _look_at_names(self) -> None:
-        """Take notice of repositories that came and went; costs three ``stat`` calls where none did."""
-        if self._list_names() != self._names:
-            self.look()
-
-    def _list_names(self) -> list[RepositoryId]:
-        return self._store.ref_store.repositories()
-
-    def _is_current(self, known: Entry, repository: RepositoryId, stamp: Stamp) -> bool:
-        return bool(stamp) and stamp == self._stamps.get(repository.key) and known.repository == repository
-
-    def _stamp(self, repository: RepositoryId) -> Stamp:
-        """Give what is another after any ref of a repository moved: the times of its folders."""
-        folder = self._store.layout.repository(repository)
-        times = []
-        for kind in _STAMPED_KINDS:
-            try:
-                times.append((folder / kind).stat().st_mtime_ns)
-            except OSError:
-                times.append(0)
-        return tuple(times) if time.time_ns() - max(times) > _SETTLED_NS else ()
-
-    def _describe(self, repository: RepositoryId, known: Entry | None) -> Entry:
-        try:
-            refs = self._store.ref_store.list(repository)
-            head = refs.get(RefName(RefKind.HEADS, "main")) or next(iter(refs.values()), None)
-            if head is None:
-                return Entry(repository, refs=len(refs), profile=Profile())
-            snapshots = self._store.snapshots
-            commit = snapshots.commit(head.digest)
-            files, tensors, nbytes = snapshots.tree_totals(commit.tree)
-            created = min(self._first_date_ms(repository) or commit.date_ms, commit.date_ms)
-        except (IntegrityError, NotFoundError) as error:
-            return Entry(repository, damage=str(error), profile=Profile())
-        profile = known.profile if known is not None and known.head == head else None
-        return Entry(
-            repository, head, created, commit.date_ms, files, tensors, nbytes, len(refs), profile=profile
-        )
-
-    def _first_date_ms(self, repository: RepositoryId) -> int | None:
+    def _first_date_ms(self, entry: Entry) -> int:
         rows = self._store.catalog.ask(
             "SELECT min(date_ms) FROM repository_tree WHERE repo_type = ? AND repo_id = ?",
-            (repository.repo_type.value, repository.repo_id),
+            (entry.repository.repo_type.value, entry.repository.repo_id),
         )
-        return rows[0][0] if rows else None
+        return min(rows[0][0] or entry.modified_at_ms, entry.modified_at_ms)
 
     def _read_profile(self, entry: Entry) -> Profile:
-        if entry.head is None:
+        if entry.commit_id is None:
             return Profile()
         try:
-            return read_profile(self._store, self._store.snapshots.open(entry.repository, entry.head))
+            snapshot = self._store.snapshots.snapshot(entry.repository, entry.commit_id)
+            return read_profile(self._store, snapshot)
         except TensorHubError as error:
             _LOG.warning("reading the card of %s: %s", entry.repository, error)
             return Profile()
 
+    def _keep_profiles(self, found: Sequence[tuple[Entry, Profile]]) -> None:
+        with self._lock:
+            entries = dict(self._entries)
+            for entry, profile in found:
+                present = entries.get(entry.repository.key)
+                if present is not None and present.commit_id == entry.commit_id:
+                    entries[entry.repository.key] = replace(present, profile=profile)
+            self._entries = entries
+
     # -- background ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to look for changes in a thread."""
+        """Begin to read profiles in a thread."""
         self._thread = threading.Thread(target=self._run, name="hub-directory", daemon=True)
         self._thread.start()
 
@@ -264,25 +214,18 @@ class Directory:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-            self._thread = None
 
     def _run(self) -> None:
         while not self._is_stopping:
-            began = time.monotonic()
-            took_s = 0.0
             try:
-                self.look()
-                took_s = time.monotonic() - began
                 self._fill_profiles()
             except TensorHubError as error:
                 _LOG.warning("looking at the repositories: %s", error)
-            finally:
-                self._first_look.set()  # whoever waits is better off with what there is
-            self._wake.wait(min(60.0, max(_LOOK_S, _LOOK_SHARE * took_s)))
+            self._wake.wait(_LOOK_S)
 
     def _fill_profiles(self) -> None:
         found: list[tuple[Entry, Profile]] = []
-        for entry in list(self._entries.values()):
+        for entry in self.entries():
             if self._is_stopping:
                 return
             if entry.profile is None:
@@ -292,7 +235,3 @@ class Directory:
                 found = []
         if found:
             self._keep_profiles(found)
-
-
-def _ordered(entries: Mapping[Key, Entry]) -> dict[Key, Entry]:
-    return dict(sorted(entries.items()))

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
 
 from tensorhub.errors import FileEntryNotFoundError, ForbiddenError, NotReadyError, RepositoryNotFoundError
 from tensorhub.hub.access import Identity, can_read, can_read_files, can_write
@@ -18,8 +20,11 @@ from tensorhub.hub.accounts import Accounts
 from tensorhub.hub.audit import AuditLog
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.digest_job import DigestJob
+from tensorhub.hub.directory import Directory, Entry
+from tensorhub.hub.memo import Memo
 from tensorhub.hub.namespaces import Namespaces
 from tensorhub.hub.pools import Pool
+from tensorhub.hub.profile import Profile
 from tensorhub.hub.pull_requests import PullRequests
 from tensorhub.hub.repositories import Repositories
 from tensorhub.hub.repository_locks import RepositoryLocks
@@ -32,11 +37,12 @@ from tensorhub.hub.revision_view import (
 )
 from tensorhub.hub.signing import Signer
 from tensorhub.hub.streaming import Streams
+from tensorhub.hub.tree_index import TreeIndex
 from tensorhub.hub.upkeep import Upkeep
 from tensorhub.hub.uploads import Uploads
 from tensorhub.hub.xet.grants import Grants
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import RepositoryId
+from tensorhub.schema.names import RepositoryId, RepoType
 from tensorhub.schema.records import CommitReference, FileMode, TreeEntry
 from tensorhub.store.file_facts import file_facts
 from tensorhub.store.files import follow_link, read_range
@@ -47,6 +53,7 @@ from tensorhub.store.store import Store
 _VIEWS = 64  # revisions kept as clients see them; one of 10,000 files takes some 5 MB
 _VIEW_FILES = 200_000  # files in the kept ones together
 _KEEP_USES_S = 60.0  # as exact as people need to know when a token was used last
+_PROFILES = 256  # profiles kept, with their cards; the largest card takes some 500 kB
 _META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
 _WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
 
@@ -93,6 +100,10 @@ class Hub:
         What came and waits for its commit; tokens for the Xet endpoints.
     pulls, locks
         Pull requests; one change at a time to each repository.
+    directory
+        Every repository with what lists show of it.
+    trees, last_commits, profiles
+        What was computed of trees and commits, for the handlers that compute it.
     """
 
     def __init__(self, store: Store, config: HubConfig) -> None:
@@ -115,6 +126,10 @@ class Hub:
         self.grants = Grants(store, self.signer)
         self.pulls = PullRequests(store)
         self.locks = RepositoryLocks()
+        self.directory = Directory(store)
+        self.trees: Memo[tuple[Digest, int], TreeIndex] = Memo(_VIEW_FILES)
+        self.last_commits: Memo[Digest, Mapping[str, CommitReference]] = Memo(_VIEW_FILES)
+        self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
         self._views_files = 0
         self._lock = threading.Lock()
@@ -124,12 +139,14 @@ class Hub:
         self.uploads.start()
         self.digests.start()
         self.upkeep.start()
+        self.directory.start()
 
     def close(self) -> None:
         """End background work and wait for jobs that run."""
         self.digests.stop()
         self.upkeep.stop()
         self.uploads.stop()
+        self.directory.stop()
         for pool in (self.reads, self.meta, self.writes):
             pool.close()
 
@@ -188,6 +205,17 @@ class Hub:
         row = self.repositories.row(repository)
         return can_read(identity, repository, row, anonymous_read=self.config.allows_anonymous_read)
 
+    def readable(self, identity: Identity, repo_type: RepoType | None = None) -> list[Entry]:
+        """List the repositories that an identity may know of, ordered by type and id."""
+        rows, is_open = self.repositories.rows(), self.config.allows_anonymous_read
+
+        def may_read(repository: RepositoryId) -> bool:
+            return identity.is_admin or can_read(
+                identity, repository, rows.get(repository.key), anonymous_read=is_open
+            )
+
+        return self.directory.readable(may_read, repo_type)
+
     def check_files(self, identity: Identity, repository: RepositoryId) -> None:
         """Make sure that an identity may read the content of a repository that it knows of.
 
@@ -227,7 +255,7 @@ class Hub:
         reference = self.store.snapshots.resolve(repository, revision or "main")
         newest = reference
         is_id = revision is not None and newest.commit_id.startswith(revision)
-        while (view := self._view_of(repository, reference)) is None:
+        while (view := self.view_at(repository, reference)) is None:
             parents = self.store.snapshots.commit(reference.digest).parents
             if is_id or not parents:
                 raise NotReadyError(
@@ -241,7 +269,8 @@ class Hub:
             self.digests.wake()
         return view
 
-    def _view_of(self, repository: RepositoryId, reference: CommitReference) -> RevisionView | None:
+    def view_at(self, repository: RepositoryId, reference: CommitReference) -> RevisionView | None:
+        """Open a commit as clients see it; None where a SHA-256 of its files is not known yet."""
         snapshot = self.store.snapshots.open(repository, reference)
         key = snapshot.commit.tree
         with self._lock:

@@ -54,11 +54,12 @@ async def resolve(request: HubRequest) -> Response:
     try:
         file = view.file(path)
     except FileEntryNotFoundError as error:
-        return _missing(request, view, error)
+        return answer_missing(request, view, error)
     return await _answer(request, view, file)
 
 
-def _missing(request: HubRequest, view: RevisionView, error: FileEntryNotFoundError) -> Response:
+def answer_missing(request: HubRequest, view: RevisionView, error: FileEntryNotFoundError) -> Response:
+    """Answer that a path is missing from a revision; of one that was imported in part nobody takes it for absent."""
     shown: NotFoundError = error
     if view.commit.is_partial:
         shown = PartialSnapshotError(

@@ -61,11 +61,9 @@ def error_response(error: TensorHubError, identity: Identity | None) -> Response
 
 
 def header_text(text: str) -> str:
-    """Give text as a header can carry it: one line of Latin-1, 1000 characters at most."""
+    """Give text as a header can carry it through every proxy: one line of ASCII, 1000 characters at most."""
     one_line = " ".join(text.split())
-    return "".join(
-        character if 31 < ord(character) < 256 and ord(character) != 127 else "?" for character in one_line
-    )[:1000]
+    return "".join(character if 31 < ord(character) < 127 else "?" for character in one_line)[:1000]
 
 
 def link_next(base_url: str, path: str, query: list[tuple[str, str]]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from tensorhub.hub import (
     api_lfs,
     api_lfs_bytes,
     api_preupload,
+    api_read,
     api_refs,
     api_repositories,
     resolve,
@@ -45,6 +46,7 @@ ROUTES: list[Route] = [
     *api_commit.ROUTES,
     *api_lfs.ROUTES,
     *api_lfs_bytes.ROUTES,
+    *api_read.ROUTES,  # last: what writes is told apart by its method
 ]
 
 

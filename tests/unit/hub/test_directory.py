@@ -1,5 +1,7 @@
 """The directory follows the store."""
 
+import time
+
 import pytest
 
 from tensorhub import Store
@@ -27,10 +29,9 @@ def test_sizes_dates_and_profile(store: Store) -> None:
     store.create_ref("me/one", "refs/tags/v1")
     directory = Directory(store)
     (entry,) = directory.entries()
-    assert (entry.files, entry.tensors, entry.refs, entry.damage) == (2, 1, 2, "")
+    assert (entry.files, len(entry.info.refs), entry.damage) == (2, 2, "")
     assert entry.nbytes == sum(map(len, content.values()))
-    assert entry.head is not None
-    assert entry.head.commit_id == store.resolve("me/one")
+    assert entry.commit_id == store.resolve("me/one")
     assert 0 < entry.created_at_ms == entry.modified_at_ms
     assert entry.profile is None
     profile = directory.profile(entry)
@@ -61,15 +62,25 @@ def test_changes_are_seen(store: Store) -> None:
         find(directory, "me/b")
 
 
-def test_an_unchanged_repository_is_not_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once folders have settled, a look costs a few stat calls for each."""
-    put(store, "me/a", {"x": b"1"})
-    monkeypatch.setattr("tensorhub.hub.directory._SETTLED_NS", -1)
+def test_what_did_not_change_stays(store: Store) -> None:
+    """An entry is made anew only for a repository that changed; another ref keeps its profile."""
+    for name in ("me/a", "me/b"):
+        put(store, name, {"README.md": CARD})
     directory = Directory(store)
-    before = directory.entries()[0]
-    assert directory.entries()[0] is before
-    put(store, "me/a", {"x": b"2"})
-    assert directory.entries()[0].head != before.head
+    first, second = directory.entries()
+    profile = directory.profile(first)
+    store.create_ref("me/a", "refs/tags/v1")
+    again = directory.entries()
+    assert again[1] is second
+    assert again[0].profile is profile
+
+
+def test_empty_repository(store: Store) -> None:
+    """Nothing is known of a repository without commits, and nothing is missing either."""
+    store.create_repository("me/a")
+    (entry,) = Directory(store).entries()
+    assert (entry.commit_id, entry.created_at_ms, entry.modified_at_ms) == (None, 0, 0)
+    assert entry.profile is not None
 
 
 def test_readers_see_their_own(store: Store) -> None:
@@ -96,13 +107,16 @@ def test_damage_hides_nobody_else(store: Store) -> None:
 
 
 def test_thread(store: Store) -> None:
-    """With its thread running, new repositories are there at once and profiles come by themselves."""
+    """With its thread running, profiles come by themselves."""
     put(store, "me/a", {"README.md": CARD})
     directory = Directory(store)
     directory.start()
     try:
-        assert names(directory) == ["me/a"]
+        deadline = time.monotonic() + 20
+        while not directory.is_profiled and time.monotonic() < deadline:
+            time.sleep(0.01)
         put(store, "me/b", {"x": b"1"})
         assert names(directory) == ["me/a", "me/b"]
     finally:
         directory.stop()
+    assert directory.entries()[0].profile is not None
