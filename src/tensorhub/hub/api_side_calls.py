@@ -49,7 +49,6 @@ async def git(request: HubRequest) -> Response:
 ROUTES = [
     Route("GET HEAD POST", "/api/telemetry", ignore),
     Route("GET HEAD POST", "/api/telemetry/{path}", ignore),
-    Route("GET HEAD POST", "/v1/telemetry", ignore),
     Route("GET HEAD", "/api/agent-harnesses", agent_harnesses),
     Route("GET HEAD", "/api/{kind}-tags-by-type", tags_by_type),
     Route("GET HEAD POST", "/{P}{repo}/info/refs", git),
