@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
@@ -24,6 +25,7 @@ from tensorhub.schema.records import BlobRecord, parse_blob_record
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.catalog_file import CatalogFile
 from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.pack_rows import PackRows
 from tensorhub.store.row_checksum import open_row
 
 _BATCH = 500  # SQLite's oldest limit on variables in one statement is 999
@@ -79,13 +81,16 @@ class ObjectRow:
 class Catalog(CatalogFile):
     """The answers of one catalogue file; see :class:`CatalogFile` for how it is opened."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._pack_rows = PackRows()
+
     # -- looking up ---------------------------------------------------------------------------------------
 
     def packs(self) -> dict[Digest, int]:
-        """Give every indexed pack with its size in bytes."""
+        """Give every indexed pack with its size in bytes; only rows that are new since the last time are read."""
         with self.read() as connection:
-            rows = connection.execute(select(schema.pack.c.digest, schema.pack.c.nbytes))
-            return {Digest(digest): nbytes for digest, nbytes in rows}
+            return self._pack_rows.read(connection)
 
     def last_sealed_at_ns(self) -> int:
         """Give the latest sealing time of an indexed pack; 0 without packs."""

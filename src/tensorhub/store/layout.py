@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ FORMAT_VERSION = 1
 STORE_ID_NBYTES = 16
 _DIGESTS = ("blake3", "blake3-keyed")
 _PACK_NAME = re.compile(r"([0-9a-f]{64})\.pack")
+# How old a folder's time must be when it is listed for the list to be trusted later: file systems that keep whole
+# seconds would show no change that follows within the same one.
+SETTLED_NS = 2_000_000_000
 _SAFE = "._-"  # beside letters and digits; everything else is percent-encoded in file names
 
 
@@ -88,21 +92,28 @@ class Layout:
         self.leases = root / "leases"
         self.uploads = root / "uploads"
         self.state = root / "state.sqlite"
+        self._listed: dict[
+            str, tuple[int, dict[Digest, Path]]
+        ] = {}  # folder of packs -> its time and content
 
     def pack(self, pack: Digest) -> Path:
         """Where a sealed pack lies."""
         return self.packs / pack.hex[:2] / f"{pack.hex}.pack"
 
     def list_packs(self) -> dict[Digest, Path]:
-        """Every sealed pack present."""
+        """Every sealed pack present; a folder that did not change since it was listed is not listed again."""
         found: dict[Digest, Path] = {}
+        settled_ns = time.time_ns() - SETTLED_NS
         try:
             for folder in os.scandir(self.packs):
                 if len(folder.name) != 2 or not folder.is_dir():
                     continue
-                for entry in os.scandir(folder.path):
-                    if (name := _PACK_NAME.fullmatch(entry.name)) and entry.name.startswith(folder.name):
-                        found[Digest.parse(name[1])] = Path(entry.path)
+                mtime_ns = folder.stat().st_mtime_ns
+                known = self._listed.get(folder.name)
+                if known is None or known[0] != mtime_ns:
+                    known = (mtime_ns if mtime_ns < settled_ns else -1, _list_folder(folder))
+                    self._listed[folder.name] = known
+                found.update(known[1])
         except OSError as error:
             raise from_os_error(error, f"listing {self.packs}") from error
         return found
@@ -114,6 +125,14 @@ class Layout:
     def ref(self, repository: RepositoryId, ref: RefName) -> Path:
         """File of a ref."""
         return self.repository(repository) / ref.kind.value / encode_name(ref.name)
+
+
+def _list_folder(folder: os.DirEntry[str]) -> dict[Digest, Path]:
+    found: dict[Digest, Path] = {}
+    for entry in os.scandir(folder.path):
+        if (name := _PACK_NAME.fullmatch(entry.name)) and entry.name.startswith(folder.name):
+            found[Digest.parse(name[1])] = Path(entry.path)
+    return found
 
 
 def encode_name(name: str) -> str:

@@ -22,24 +22,34 @@ from tensorhub.errors import CorruptIndexError, RevisionMovedError, from_os_erro
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
 from tensorhub.schema.records import CommitReference
-from tensorhub.store.layout import Layout, decode_ref, decode_repository, fsync_folder, write_durably
+from tensorhub.store.layout import (
+    SETTLED_NS,
+    Layout,
+    decode_ref,
+    decode_repository,
+    fsync_folder,
+    write_durably,
+)
 
 _LINE = re.compile(rb"([0-9a-f]{40}) (blake3:[0-9a-f]{64})\n")  # exactly: a damaged byte is never overlooked
 
 
-# How old a folder's time must be when it is listed for the list to be trusted later: file systems that keep whole
-# seconds would show no change that follows within the same one.
-_SETTLED_NS = 2_000_000_000
+# How long a list of repositories is brought up to date by the changes that this store notes, before all are listed
+# anew: by then what somebody's hand did is seen, too.
+_RELIST_S = 5.0
 _REMEMBERED = 10_000  # own changes, a hundred bytes each: more between two looks are found by looking at all
 REF_NBYTES = 113  # of every ref file: a commit id, a blank, a digest, a newline
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Listed:
-    """The repositories of one type as they were listed: by key, and the folder's time then (0: do not trust)."""
+    """The repositories of one type by key, as they were: the folder's time (0: do not trust), the stamp, and when."""
 
     mtime_ns: int
+    stamp: int
+    listed_at_s: float
     by_key: dict[tuple[str, str], RepositoryId]
+    ordered: list[RepositoryId] | None = None  # made when it is asked for
 
 
 class RefStore:
@@ -56,7 +66,7 @@ class RefStore:
         """Give the repository as it is written in the store, compared without case; None if there is none."""
         if self._layout.repository(repository).is_dir():
             return repository
-        return self._list_type(repository.repo_type).get(repository.key)
+        return self._list_type(repository.repo_type).by_key.get(repository.key)
 
     # -- changes ------------------------------------------------------------------------------------------------
 
@@ -99,8 +109,8 @@ class RefStore:
 
     # -- repositories and refs ----------------------------------------------------------------------------------
 
-    def _list_type(self, repo_type: RepoType) -> dict[tuple[str, str], RepositoryId]:
-        """List the repositories of one type by key; anew only where the folder changed since."""
+    def _list_type(self, repo_type: RepoType) -> _Listed:
+        """List the repositories of one type; anew only where the folder changed, and not by this store alone."""
         folder = self._layout.refs / repo_type.value
         try:
             mtime_ns = folder.stat().st_mtime_ns
@@ -108,12 +118,37 @@ class RefStore:
             mtime_ns = 0
         known = self._listed.get(repo_type)
         if known is not None and known.mtime_ns and known.mtime_ns == mtime_ns:
-            return known.by_key
-        is_settled = time.time_ns() - mtime_ns > _SETTLED_NS
+            return known
+        now_s = time.monotonic()
+        trusted_ns = mtime_ns if time.time_ns() - mtime_ns > SETTLED_NS else 0
+        stamp, changed = (self.stamp(), None) if known is None else self.changes_since(known.stamp)
+        if known is not None and changed is not None and now_s - known.listed_at_s < _RELIST_S:
+            changed = {repository for repository in changed if repository.repo_type is repo_type}
+            if changed or trusted_ns or stamp != known.stamp:
+                by_key = self._bring_up_to_date(known.by_key, changed)
+                ordered = None if changed else known.ordered
+                known = self._listed[repo_type] = _Listed(
+                    trusted_ns, stamp, known.listed_at_s, by_key, ordered
+                )
+            return known
         found = (decode_repository(repo_type.value, name) for name in _names(folder))
-        by_key = {repository.key: repository for repository in sorted(found, key=lambda item: item.key)}
-        self._listed[repo_type] = _Listed(mtime_ns if is_settled else 0, by_key)
-        return by_key
+        listed = _Listed(trusted_ns, stamp, now_s, {repository.key: repository for repository in found})
+        self._listed[repo_type] = listed
+        return listed
+
+    def _bring_up_to_date(
+        self, by_key: dict[tuple[str, str], RepositoryId], changed: set[RepositoryId]
+    ) -> dict[tuple[str, str], RepositoryId]:
+        """Give a list with what changed in it."""
+        if not changed:
+            return by_key
+        found = dict(by_key)
+        for repository in changed:
+            if self._layout.repository(repository).is_dir():
+                found[repository.key] = repository
+            elif found.get(repository.key) == repository:
+                del found[repository.key]
+        return found
 
     def create_repository(self, repository: RepositoryId) -> RepositoryId:
         """Make a repository, empty until a ref is written; an existing one is left as it is."""
@@ -132,7 +167,13 @@ class RefStore:
     def repositories(self, repo_type: RepoType | None = None) -> list[RepositoryId]:
         """List repositories, ordered by type and id."""
         kinds = sorted(RepoType, key=lambda kind: kind.value) if repo_type is None else (repo_type,)
-        return [repository for kind in kinds for repository in self._list_type(kind).values()]
+        found: list[RepositoryId] = []
+        for kind in kinds:
+            listed = self._list_type(kind)
+            if listed.ordered is None:
+                listed.ordered = sorted(listed.by_key.values(), key=lambda repository: repository.key)
+            found += listed.ordered
+        return found
 
     def read(self, repository: RepositoryId, ref: RefName) -> CommitReference | None:
         """Read a ref; None if it does not exist.

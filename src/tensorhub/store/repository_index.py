@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tensorhub.schema.names import RepositoryId
+from tensorhub.store.layout import SETTLED_NS
 from tensorhub.store.listing import describe_repositories
 from tensorhub.store.values import RepositoryInfo
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 # Every so often all folders are looked at, whatever ``leases/refs-changed`` says: a crash between a change and its
 # note, or somebody's hand, is seen then. It takes 0.2 s for 10,000 repositories.
 RESCAN_S = 60.0
-_SETTLED_NS = 2_000_000_000  # younger times of folders are not trusted: some file systems keep whole seconds
 
 Folders = tuple[tuple[str, int], ...]
 
@@ -113,7 +113,7 @@ class RepositoryIndex:
             with os.scandir(self._store.layout.repository(repository)) as entries:
                 for entry in entries:
                     mtime_ns = entry.stat().st_mtime_ns
-                    if now_ns - mtime_ns < _SETTLED_NS:
+                    if now_ns - mtime_ns < SETTLED_NS:
                         return None
                     found.append((entry.name, mtime_ns))
         except OSError:

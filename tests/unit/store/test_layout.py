@@ -1,6 +1,7 @@
 """Paths, hub.json, and small durable writes."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tensorhub.errors import (
     UsageError,
 )
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, RepoType
+from tensorhub.store import layout as layout_module
 from tensorhub.store.layout import (
     Layout,
     _settings_checksum,
@@ -27,6 +29,8 @@ from tensorhub.store.layout import (
     open_layout,
     write_durably,
 )
+
+from ...weights import noise, put
 
 
 @pytest.mark.parametrize("is_keyed", [False, True])
@@ -216,3 +220,26 @@ def test_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TENSORHUB_STORE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert default_store_path().parts[-2:] == ("tensorhub", "store")
+
+
+def test_packs_are_listed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that did not change is not listed again; one that did is, and a fresh one is never trusted."""
+    put(store, "a/b", {"x": noise(5000, 1)})
+    (pack,) = store.layout.list_packs()
+    listed: list[str] = []
+    original = layout_module._list_folder
+    monkeypatch.setattr(
+        layout_module, "_list_folder", lambda folder: listed.append(folder.name) or original(folder)
+    )
+    for _ in range(2):
+        listed.clear()
+        assert list(store.layout.list_packs()) == [pack]
+        assert listed == [pack.hex[:2]]
+    folder = store.layout.pack(pack).parent
+    os.utime(folder, ns=(10**18, 10**18))
+    store.layout.list_packs()
+    listed.clear()
+    assert list(store.layout.list_packs()) == [pack]
+    assert listed == []
+    store.layout.pack(pack).unlink()
+    assert store.layout.list_packs() == {}

@@ -57,17 +57,30 @@ def test_case(store: Store) -> None:
 
 
 def test_listing_is_not_repeated(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that did not change since is not listed again, one that did is; a fresh one is never trusted."""
+    """A folder is listed anew where others changed it; own changes are put into the list that was made before."""
     listed: list[str] = []
     names = refs_module._names
     monkeypatch.setattr(refs_module, "_names", lambda folder: listed.append(folder.name) or names(folder))
     refs, other = store.ref_store, parse_repository("owner/name")
     refs.create_repository(REPOSITORY)
     folder = store.layout.refs / "model"
-    for _ in range(2):
-        listed.clear()
-        assert refs.find_repository(other) == REPOSITORY
-        assert listed == ["model"]
+    listed.clear()
+    refs.create_repository(parse_repository("a/b"))
+    refs.create_repository(parse_repository("c/d", "dataset"))
+    assert [str(item) for item in refs.repositories()] == ["datasets/c/d", "a/b", "Owner/Name"]
+    refs.rename_repository(REPOSITORY, parse_repository("owner/NAME"))
+    assert refs.find_repository(REPOSITORY) == parse_repository("owner/NAME")
+    refs.rename_repository(parse_repository("owner/NAME"), REPOSITORY)
+    refs.delete_repository(parse_repository("a/b"))
+    assert refs.repositories(REPOSITORY.repo_type) == [REPOSITORY]
+    assert listed == []
+    refs_module.RefStore(store.layout).create_repository(parse_repository("e/f"))
+    assert [str(item) for item in refs.repositories()] == ["datasets/c/d", "e/f", "Owner/Name"]
+    refs.delete_repository(parse_repository("e/f"))
+    monkeypatch.setattr(refs_module, "_RELIST_S", 0.0)
+    store.layout.repository(parse_repository("by/hand")).mkdir()
+    assert refs.find_repository(parse_repository("BY/HAND")) == parse_repository("by/hand")
+    store.layout.repository(parse_repository("by/hand")).rmdir()
     os.utime(folder, ns=(10**18, 10**18))
     assert refs.find_repository(other) == REPOSITORY
     listed.clear()
