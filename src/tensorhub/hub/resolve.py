@@ -78,7 +78,12 @@ async def _answer(request: HubRequest, view: RevisionView, file: FileView) -> Re
     start, stop, status = 0, file.nbytes, 200
     asked = request.headers.get("range")
     if asked is not None and _matches(request.headers.get("if-range", f'"{file.etag}"'), file.etag):
-        found = parse_range(asked, file.nbytes)
+        try:
+            found = parse_range(asked, file.nbytes)
+        except RangeNotSatisfiableError as error:
+            refused = error_response(error, request.identity)
+            refused.headers["content-range"] = f"bytes */{file.nbytes}"
+            return refused
         if found is not None:
             (start, stop), status = found, 206
             headers["content-range"] = f"bytes {start}-{stop - 1}/{file.nbytes}"
