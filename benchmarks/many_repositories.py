@@ -66,8 +66,8 @@ def build(path: Path, count: int) -> None:
             transaction.publish()
         entries: dict[int, list[TreeEntry]] = {}
         for entry in store.snapshots.snapshot("all/files").tree.entries:
-            index, path_in_repo = entry.path.split("/")
-            entries.setdefault(int(index), []).append(TreeEntry(path_in_repo, FileMode.FILE, entry.file))
+            number, path_in_repo = entry.path.split("/")
+            entries.setdefault(int(number), []).append(TreeEntry(path_in_repo, FileMode.FILE, entry.file))
         with store.begin_commit("all/files") as transaction:
             heads = {index: put_commits(transaction, index, entries[index]) for index in range(count)}
             transaction.seal()

@@ -27,7 +27,14 @@ from tensorhub.errors import (
     StoreLockedError,
 )
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref, parse_repository
+from tensorhub.schema.names import (
+    RefKind,
+    RefName,
+    RepositoryId,
+    is_commit_id,
+    parse_ref,
+    parse_repository,
+)
 from tensorhub.schema.records import (
     Commit,
     CommitReference,
@@ -173,7 +180,8 @@ class Snapshots:
                 found=f"{len(refs)} refs" if refs else "an empty repository",
                 action="Give one with --revision." if refs else "Add something to it first.",
             )
-        for kind in (None, RefKind.TAGS, RefKind.PR, RefKind.CONVERT):
+        kinds = () if is_commit_id(revision) else (None, RefKind.TAGS, RefKind.PR, RefKind.CONVERT)
+        for kind in kinds:  # no ref is named like a commit id
             try:
                 ref = parse_ref(revision) if kind is None else parse_ref(f"refs/{kind.value}/{revision}")
             except FormatError:
