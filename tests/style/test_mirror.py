@@ -33,6 +33,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "hub/commit_operations.py": "tests/unit/hub/test_commit_body.py",
     "hub/commits.py": "tests/unit/hub/test_api_commit.py",
     "hub/initial_files.py": "tests/unit/hub/test_api_repositories.py",
+    "hub/discussion_events.py": "tests/unit/hub/test_pull_requests.py",
     "hub/api_lfs_bytes.py": "tests/unit/hub/test_api_lfs.py",
     "hub/lfs_links.py": "tests/unit/hub/test_api_lfs.py",
     "hub/json_fields.py": "tests/unit/hub/test_api_repositories.py",

@@ -111,11 +111,11 @@ def is_here(hub: Hub, sha256: bytes, nbytes: int, known: Mapping[bytes, KnownFil
 
 
 def _upload_action(request: HubRequest, link: UploadLink) -> dict[str, Any]:
-    url = f"{request.base_url}/lfs/{link.sign(request.hub)}"
+    url, proof = f"{request.base_url}/lfs", f"?link={link.sign(request.hub)}"
     if not link.part_nbytes:
-        return {"href": f"{url}/content"}
-    header = {f"{number:05d}": f"{url}/parts/{number}" for number in range(1, link.parts + 1)}
-    return {"href": f"{url}/complete", "header": {"chunk_size": str(link.part_nbytes), **header}}
+        return {"href": f"{url}/content{proof}"}
+    header = {f"{number:05d}": f"{url}/parts/{number}{proof}" for number in range(1, link.parts + 1)}
+    return {"href": f"{url}/complete{proof}", "header": {"chunk_size": str(link.part_nbytes), **header}}
 
 
 def _plan_downloads(
@@ -137,7 +137,7 @@ def _plan_downloads(
         else:
             text = sign_download(hub, found.file, request.identity.user)
             answer["authenticated"] = True
-            answer["actions"] = {"download": {"href": f"{request.base_url}/lfs/{text}/content"}}
+            answer["actions"] = {"download": {"href": f"{request.base_url}/lfs/content?link={text}"}}
         answers.append(answer)
     return answers
 

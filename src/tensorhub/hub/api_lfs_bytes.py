@@ -1,8 +1,8 @@
 """Bytes of LFS objects, under signed links: whole, in parts, and back.
 
 Duty: receive and send the bodies. Not its duty: who gets a link (``api_lfs``), or the files (``uploads``).
-Invariants: the link is all the right that is needed and all that it gives; a body has exactly the announced length;
-what was received in vain is removed at once.
+Invariants: the link, which stands in the query so that logs of paths do not hold it, is all the right that is
+needed and all that it gives; a body has exactly the announced length; what was received in vain is removed at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class IncompletePartsError(InvalidRecordError):
 async def put_content(request: HubRequest) -> Response:
     """Receive a whole object."""
     hub = request.hub
-    link = await hub.meta.run(read_upload_link, hub, request.params["link"], UPLOAD)
+    link = await hub.meta.run(read_upload_link, hub, request.query.get("link", ""), UPLOAD)
     _check_length(request, link.nbytes)
     writer = await hub.meta.run(hub.uploads.lfs_writer, link.nbytes, link.user)
     try:
@@ -53,7 +53,7 @@ async def put_content(request: HubRequest) -> Response:
 async def put_part(request: HubRequest) -> Response:
     """Receive a part; sent again, it replaces what came before."""
     hub, number = request.hub, request.params["number"]
-    link = await hub.meta.run(read_upload_link, hub, request.params["link"], PARTS)
+    link = await hub.meta.run(read_upload_link, hub, request.query.get("link", ""), PARTS)
     part = link.part(int(number)) if number.isascii() and number.isdecimal() and len(number) < 6 else None
     if part is None:
         raise IncompletePartsError(
@@ -83,7 +83,7 @@ async def put_part(request: HubRequest) -> Response:
 async def complete(request: HubRequest) -> Response:
     """Join the parts of an object."""
     hub, body = request.hub, await request.json()
-    link = await hub.meta.run(read_upload_link, hub, request.params["link"], PARTS)
+    link = await hub.meta.run(read_upload_link, hub, request.query.get("link", ""), PARTS)
     numbers = {item.get("partNumber") for item in read_objects(body, "parts", MAX_PARTS)}
     if body.get("oid") != link.sha256.hex() or numbers != set(range(1, link.parts + 1)):
         raise IncompletePartsError(
@@ -131,7 +131,7 @@ async def _receive(request: HubRequest, writer: LfsWriter, nbytes: int) -> None:
 async def get_content(request: HubRequest) -> Response:
     """Send an object, or a range of it."""
     hub = request.hub
-    file = await hub.meta.run(read_download, hub, request.params["link"])
+    file = await hub.meta.run(read_download, hub, request.query.get("link", ""))
     sizes = await hub.meta.run(hub.store.snapshots.file_sizes, [file])
     if file not in sizes:
         raise FileEntryNotFoundError(
@@ -160,8 +160,8 @@ async def get_content(request: HubRequest) -> Response:
 
 
 ROUTES = [
-    Route("PUT", "/lfs/{link}/content", put_content),
-    Route("GET HEAD", "/lfs/{link}/content", get_content),
-    Route("PUT", "/lfs/{link}/parts/{number}", put_part),
-    Route("POST", "/lfs/{link}/complete", complete),
+    Route("PUT", "/lfs/content", put_content),
+    Route("GET HEAD", "/lfs/content", get_content),
+    Route("PUT", "/lfs/parts/{number}", put_part),
+    Route("POST", "/lfs/complete", complete),
 ]

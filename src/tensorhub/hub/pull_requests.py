@@ -1,26 +1,31 @@
 """Pull requests: changes that wait on ``refs/pr/N`` until somebody takes them over.
 
-Duty: their rows in the state, who may push to one, and merging. Not its duty: HTTP.
-Invariants: numbers are given once, counting from 1; a merge changes exactly the paths that the pull request
-changed, or nothing and says which paths both sides changed.
+Duty: their rows in the state, and who may push to one. Not its duty: HTTP, or merging (``merging``).
+Invariants: numbers are given once, counting from 1; a merged one changes no more.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tensorhub.errors import ConflictError, NotFoundError, RevisionNotFoundError
-from tensorhub.schema.digest import Digest
+from tensorhub.hub.discussion_events import (
+    COMMENT,
+    STATUS,
+    TITLE,
+    Event,
+    add_event,
+    change_event,
+    read_events,
+    remove_events,
+)
 from tensorhub.schema.names import RefKind, RefName, RepositoryId
-from tensorhub.schema.records import CommitReference, FileMode
+from tensorhub.schema.records import CommitReference
 from tensorhub.store import state_schema as schema
-from tensorhub.store.commit_facts import CommitFacts
 from tensorhub.store.store import Store
 
 if TYPE_CHECKING:
@@ -28,11 +33,6 @@ if TYPE_CHECKING:
     from tensorhub.hub.hub import Hub
 
 DRAFT, OPEN, CLOSED, MERGED = "draft", "open", "closed", "merged"
-_MERGE_SEARCH = 1000  # commits of the base that are looked through for the one that merged
-
-
-class MergeConflictError(ConflictError):
-    """Both sides changed the same paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PullRequest:
     created_at_ms
         Milliseconds since 1970 UTC.
     base
-        Branch that it is to be merged into.
+        Branch that it is to be merged into; empty for a discussion without changes.
     status
         ``draft``, ``open``, ``closed`` or ``merged``.
     """
@@ -89,10 +89,10 @@ class PullRequests:
         title: str,
         description: str,
         author: str,
-        base: str,
+        base: str = "",
         status: str = OPEN,
     ) -> PullRequest:
-        """Give a new one its number; its ref is the caller's to make."""
+        """Give a new one its number; its ref is the caller's to make. Without a base it is a discussion."""
         taken = [
             int(ref.name)
             for ref in self._store.ref_store.list(repository)
@@ -122,12 +122,14 @@ class PullRequests:
                     status=pull.status,
                 )
             )
+            add_event(connection, repository, pull.num, COMMENT, author, {"text": description})
         return pull
 
     def forget(self, repository: RepositoryId, num: int) -> None:
         """Remove one whose ref could not be made."""
         with self._state.write() as connection:
             connection.execute(delete(schema.pull_request).where(*_of(repository, num)))
+            remove_events(connection, repository, num)
 
     def find(self, repository: RepositoryId, num: int) -> PullRequest:
         """Give one.
@@ -140,7 +142,7 @@ class PullRequests:
         with self._state.read() as connection:
             return _find(connection, repository, num)
 
-    def list(self, repository: RepositoryId) -> list[PullRequest]:
+    def all_of(self, repository: RepositoryId) -> list[PullRequest]:
         """Give all of a repository, newest first."""
         with self._state.read() as connection:
             rows = connection.execute(
@@ -148,10 +150,48 @@ class PullRequests:
             )
             return [_parse(row) for row in rows]
 
-    def change(
-        self, repository: RepositoryId, num: int, *, status: str | None = None, title: str | None = None
-    ) -> PullRequest:
-        """Change the status or title of one that is not merged.
+    def events(self, repository: RepositoryId, num: int) -> list[Event]:
+        """Give what happened in one, in order."""
+        with self._state.read() as connection:
+            return read_events(connection, repository, num)
+
+    def comment(self, repository: RepositoryId, num: int, author: str, text: str) -> Event:
+        """Add a comment.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of this number.
+        """
+        with self._state.write() as connection:
+            _find(connection, repository, num)
+            return add_event(connection, repository, num, COMMENT, author, {"text": text})
+
+    def edit(self, repository: RepositoryId, event: Event, **data: Any) -> Event:
+        """Change what a comment says, or hide it."""
+        with self._state.write() as connection:
+            return change_event(connection, repository, event, data)
+
+    def set_title(self, repository: RepositoryId, num: int, author: str, title: str) -> Event:
+        """Change the title.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of this number.
+        """
+        with self._state.write() as connection:
+            before = _find(connection, repository, num)
+            connection.execute(
+                update(schema.pull_request).where(*_of(repository, num)).values(title=title.strip())
+            )
+            data = {"from": before.title, "to": title.strip()}
+            return add_event(connection, repository, num, TITLE, author, data)
+
+    def set_status(
+        self, repository: RepositoryId, num: int, author: str, status: str, commit_id: str = ""
+    ) -> Event:
+        """Change the status of one that is not merged; of a merge, say by which commit.
 
         Raises
         ------
@@ -160,7 +200,6 @@ class PullRequests:
         ConflictError
             It is merged.
         """
-        values = {key: value for key, value in (("status", status), ("title", title)) if value is not None}
         with self._state.write() as connection:
             if _find(connection, repository, num).status == MERGED:
                 raise ConflictError(
@@ -169,8 +208,9 @@ class PullRequests:
                     found="one that is",
                     action="Open another one.",
                 )
-            connection.execute(update(schema.pull_request).where(*_of(repository, num)).values(values))
-            return _find(connection, repository, num)
+            connection.execute(update(schema.pull_request).where(*_of(repository, num)).values(status=status))
+            data = {"status": status, "commit": commit_id}
+            return add_event(connection, repository, num, STATUS, author, data)
 
 
 _COLUMNS = schema.pull_request.c
@@ -230,109 +270,3 @@ def may_push(hub: Hub, identity: Identity, repository: RepositoryId, ref: RefNam
     except NotFoundError:
         return False
     return pull.author.casefold() == identity.user.casefold() and pull.status in (DRAFT, OPEN)
-
-
-# -- merging ---------------------------------------------------------------------------------------------------------
-
-Entry = tuple[FileMode, Digest]
-
-
-@dataclass(frozen=True, slots=True)
-class MergePlan:
-    """What a merge does: paths to put, paths to remove, and paths that both sides changed."""
-
-    put: Mapping[str, Entry]
-    removed: tuple[str, ...]
-    conflicts: tuple[str, ...]
-
-
-def plan_merge(
-    common: Mapping[str, Entry], base: Mapping[str, Entry], change: Mapping[str, Entry]
-) -> MergePlan:
-    """Merge two trees that come from a common one, by path.
-
-    Parameters
-    ----------
-    common, base, change
-        Path -> entry: where both began, the branch, the pull request.
-    """
-    put: dict[str, Entry] = {}
-    removed: list[str] = []
-    conflicts: list[str] = []
-    for path in sorted({*common, *change}):
-        before, after, there = common.get(path), change.get(path), base.get(path)
-        if after in (before, there):
-            continue
-        if there != before:
-            conflicts.append(path)
-        elif after is None:
-            removed.append(path)
-        else:
-            put[path] = after
-    return MergePlan(put, tuple(removed), tuple(conflicts))
-
-
-def plan_pull(store: Store, repository: RepositoryId, pull: PullRequest) -> MergePlan:
-    """Say what merging a pull request now would do.
-
-    Raises
-    ------
-    RevisionNotFoundError
-        Its ref or its base is gone.
-    """
-    base = find_branch(store, repository, RefName(RefKind.HEADS, pull.base))
-    head = find_branch(store, repository, pull_ref(pull.num))
-    reached = {reference.digest for reference in store.snapshots.walk([base])}
-    common = next((item for item in store.snapshots.walk([head]) if item.digest in reached), None)
-    return plan_merge(
-        _entries(store, common) if common is not None else {}, _entries(store, base), _entries(store, head)
-    )
-
-
-def _entries(store: Store, reference: CommitReference) -> dict[str, Entry]:
-    return {entry.path: (entry.mode, entry.file) for entry in store.snapshots.tree_of(reference).entries}
-
-
-def merge_pull(store: Store, repository: RepositoryId, pull: PullRequest, author: str) -> str:
-    """Merge a pull request into its base; gives the base's commit id. The row's status is the caller's.
-
-    Raises
-    ------
-    MergeConflictError
-        Both sides changed the same paths.
-    RevisionNotFoundError
-        Its ref or its base is gone.
-    RevisionMovedError
-        Another process moved the base meanwhile.
-    """
-    base = find_branch(store, repository, RefName(RefKind.HEADS, pull.base))
-    plan = plan_pull(store, repository, pull)
-    if plan.conflicts:
-        raise MergeConflictError(
-            f"pull request {pull.num} of {repository}",
-            expected=f"paths that {pull.base} did not change meanwhile",
-            found=", ".join(plan.conflicts[:10]),
-            action="Make the change anew on top of the branch.",
-        )
-    head = find_branch(store, repository, pull_ref(pull.num))
-    with store.begin_commit(repository, revision=pull.base) as transaction:
-        for path in plan.removed:
-            transaction.delete(path)
-        for path, (mode, file) in plan.put.items():
-            transaction.link(path, file, mode=mode)
-        facts = CommitFacts(f"{pull.title} (#{pull.num})\n\n{pull.description}", author=author)
-        return transaction.publish(
-            facts.message, facts=facts, expected_head=base.commit_id, parents=(base, head)
-        ).commit_id
-
-
-def find_merge(store: Store, repository: RepositoryId, pull: PullRequest) -> str | None:
-    """Give the id of the commit that merged a pull request, where it is not long ago."""
-    head = store.ref_store.read(repository, pull_ref(pull.num))
-    reference = store.ref_store.read(repository, RefName(RefKind.HEADS, pull.base))
-    if head is None or reference is None:
-        return None
-    for item in islice(store.snapshots.walk([reference]), _MERGE_SEARCH):
-        if head in store.snapshots.commit(item.digest).parents[1:]:
-            return item.commit_id
-    return None

@@ -109,12 +109,12 @@ class Repositories:
             for row in read_rows(connection, schema.rename, schema.rename.c.repo_type == repository.key[0]):
                 if row.new_id.casefold() == repository.key[1]:
                     _delete_rename(connection, RepositoryId(repository.repo_type, row.old_key))
-            pulls = schema.pull_request.c
-            connection.execute(
-                delete(schema.pull_request).where(
-                    pulls.repo_type == repository.key[0], pulls.repo_key == repository.key[1]
+            for table in (schema.pull_request, schema.discussion_event):
+                connection.execute(
+                    delete(table).where(
+                        table.c.repo_type == repository.key[0], table.c.repo_key == repository.key[1]
+                    )
                 )
-            )
 
     def rename(self, old: RepositoryId, new: RepositoryId) -> None:
         """Take over what was decided under another name, and let the old one lead to the new one."""
@@ -129,12 +129,12 @@ class Repositories:
                         new, before.visibility, before.gate, before.owner, before.created_at_ms, before.sdk
                     ),
                 )
-            pulls = schema.pull_request.c
-            connection.execute(
-                update(schema.pull_request)
-                .where(pulls.repo_type == old.key[0], pulls.repo_key == old.key[1])
-                .values(repo_key=new.key[1])
-            )
+            for table in (schema.pull_request, schema.discussion_event):
+                connection.execute(
+                    update(table)
+                    .where(table.c.repo_type == old.key[0], table.c.repo_key == old.key[1])
+                    .values(repo_key=new.key[1])
+                )
             _delete_rename(connection, new)
             if old.key != new.key:  # else only its spelling changed
                 put_row(

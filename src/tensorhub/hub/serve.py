@@ -15,6 +15,7 @@ import uvicorn
 from tensorhub.errors import UsageError, from_os_error
 from tensorhub.hub import (
     api_commit,
+    api_discussions,
     api_lfs,
     api_lfs_bytes,
     api_preupload,
@@ -46,6 +47,7 @@ ROUTES: list[Route] = [
     *api_commit.ROUTES,
     *api_lfs.ROUTES,
     *api_lfs_bytes.ROUTES,
+    *api_discussions.ROUTES,
     *api_read.ROUTES,  # last: what writes is told apart by its method
 ]
 

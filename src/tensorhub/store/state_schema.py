@@ -110,6 +110,7 @@ rename = Table(
     Column("seal", BigInteger, nullable=False),
 )
 
+# Pull requests and discussions, which share their numbers: a discussion has an empty ``base``.
 pull_request = Table(
     "pull_request",
     metadata,
@@ -122,6 +123,21 @@ pull_request = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("base", String, nullable=False),
     Column("status", String, nullable=False),  # draft, open, closed, merged
+)
+
+# What happened in them: comments, new titles and statuses. ``data`` is JSON.
+discussion_event = Table(
+    "discussion_event",
+    metadata,
+    Column("repo_type", String, primary_key=True),
+    Column("repo_key", String, primary_key=True),
+    Column("num", Integer, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("kind", String, nullable=False),  # comment, status-change, title-change
+    Column("author", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("data", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # -- what happened -------------------------------------------------------------------------------------------------

@@ -225,6 +225,6 @@ def test_pull_request(made: TestClient, hub: Hub) -> None:
     assert made.post(more, content=body(file("b", b"1")), headers=headers).status_code == 200
     failed = made.post(f"{URL}?create_pr=1", content=body(("deletedFile", {"path": "x"})), headers=headers)
     assert failed.status_code == 404
-    assert [pull.num for pull in hub.pulls.list(REPOSITORY)] == [1]
+    assert [pull.num for pull in hub.pulls.all_of(REPOSITORY)] == [1]
     anybody = made.post(f"{URL}?create_pr=1", content=body(file("a", b"1")))
     assert anybody.status_code == 401

@@ -1,4 +1,4 @@
-"""Pull requests: numbers, merging."""
+"""Pull requests: numbers, titles, statuses."""
 
 from __future__ import annotations
 
@@ -6,69 +6,32 @@ import pytest
 
 from tensorhub.errors import ConflictError, NotFoundError
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.pull_requests import MERGED, MergeConflictError, find_merge, merge_pull, plan_merge
-from tensorhub.schema.digest import Digest
+from tensorhub.hub.pull_requests import MERGED
 from tensorhub.schema.names import parse_repository
-from tensorhub.schema.records import FileMode
 
 REPOSITORY = parse_repository("local/m")
-A, B, C = ((FileMode.FILE, Digest(bytes([n]) * 32)) for n in range(3))
-
-
-@pytest.mark.parametrize(
-    ("common", "base", "change", "put", "removed", "conflicts"),
-    [
-        ({}, {}, {"x": A}, {"x": A}, (), ()),
-        ({"x": A}, {"x": A}, {}, {}, ("x",), ()),
-        ({"x": A}, {"x": A, "y": B}, {"x": B}, {"x": B}, (), ()),
-        ({"x": A}, {"x": B}, {"x": B}, {}, (), ()),
-        ({"x": A}, {"x": B}, {"x": A}, {}, (), ()),
-        ({"x": A}, {"x": B}, {"x": C}, {}, (), ("x",)),
-        ({"x": A}, {}, {"x": B}, {}, (), ("x",)),
-        ({"x": A}, {"x": B}, {}, {}, (), ("x",)),
-        ({"x": A}, {}, {}, {}, (), ()),
-    ],
-)
-def test_plan_merge(common, base, change, put, removed, conflicts) -> None:  # type: ignore[no-untyped-def]
-    """Every way in which two sides can change a path."""
-    plan = plan_merge(common, base, change)
-    assert (plan.put, plan.removed, plan.conflicts) == (put, removed, conflicts)
-
-
-def write(hub: Hub, revision: str, files: dict[str, bytes], start: str | None = None) -> None:
-    with hub.store.begin_commit(REPOSITORY, revision=revision, start=start) as transaction:
-        for path, data in files.items():
-            transaction.put_file(path, data)
-        transaction.publish("change")
-
-
-def test_merge(hub: Hub) -> None:
-    """A merge takes over what was changed, and only once; conflicts change nothing."""
-    write(hub, "main", {"a": b"1", "b": b"1"})
-    pull = hub.pulls.open(REPOSITORY, title="t", description="d", author="ada", base="main")
-    other = hub.pulls.open(REPOSITORY, title="t", description="d", author="ada", base="main")
-    write(hub, "refs/pr/1", {"a": b"2"}, "main")
-    write(hub, "refs/pr/2", {"a": b"3"}, "main")
-    write(hub, "main", {"b": b"2"})
-    assert find_merge(hub.store, REPOSITORY, pull) is None
-    commit_id = merge_pull(hub.store, REPOSITORY, pull, "bob")
-    assert find_merge(hub.store, REPOSITORY, pull) == commit_id
-    assert (hub.store.read("local/m", "a"), hub.store.read("local/m", "b")) == (b"2", b"2")
-    with pytest.raises(MergeConflictError, match="found a"):
-        merge_pull(hub.store, REPOSITORY, other, "bob")
-    assert hub.store.resolve("local/m") == commit_id
 
 
 def test_rows(hub: Hub) -> None:
     """Numbers count on, past refs that came from elsewhere; a merged one changes no more."""
-    write(hub, "main", {"a": b"1"})
+    with hub.store.begin_commit(REPOSITORY) as transaction:
+        transaction.put_file("a", b"1")
+        transaction.publish("first")
     hub.store.create_ref(REPOSITORY, "refs/pr/7")
     pull = hub.pulls.open(REPOSITORY, title=" t ", description="", author="ada", base="main")
     assert (pull.num, pull.title, pull.status) == (8, "t", "open")
-    assert hub.pulls.change(REPOSITORY, 8, title="u").title == "u"
-    hub.pulls.change(REPOSITORY, 8, status=MERGED)
+    hub.pulls.set_title(REPOSITORY, 8, "bob", "u")
+    hub.pulls.set_status(REPOSITORY, 8, "bob", MERGED, "0" * 40)
     with pytest.raises(ConflictError):
-        hub.pulls.change(REPOSITORY, 8, status="closed")
-    with pytest.raises(NotFoundError):
-        hub.pulls.change(REPOSITORY, 9, status="closed")
-    assert [item.num for item in hub.pulls.list(REPOSITORY)] == [8]
+        hub.pulls.set_status(REPOSITORY, 8, "bob", "closed")
+    for call in (hub.pulls.comment, hub.pulls.set_title, hub.pulls.set_status):
+        with pytest.raises(NotFoundError):
+            call(REPOSITORY, 9, "bob", "closed")
+    found = hub.pulls.find(REPOSITORY, 8)
+    assert (found.title, found.status) == ("u", "merged")
+    assert [event.kind for event in hub.pulls.events(REPOSITORY, 8)] == [
+        "comment",
+        "title-change",
+        "status-change",
+    ]
+    assert [item.num for item in hub.pulls.all_of(REPOSITORY)] == [8]
