@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -304,12 +304,11 @@ def _buffer_of(view: memoryview) -> bytearray:
 def append_facts(store: Store, facts: Collection[Fact]) -> None:
     """Keep facts in a pack of their own; the caller collects enough of them to be worth one.
 
-    Facts that are there, computed, already are not written again.
+    Facts of which the store has the like are not written again; one that was computed counts more than a claimed one.
     """
-    known = file_facts(store, {fact.subject for fact in facts})
-    new = [
-        fact for fact in facts if fact.is_claimed or _value(known.get(fact.subject), fact.kind) != fact.value
-    ]
+    subjects = {fact.subject for fact in facts}
+    computed, known = file_facts(store, subjects), file_facts(store, subjects, with_claimed=True)
+    new = [fact for fact in facts if _value((known if fact.is_claimed else computed), fact) is None]
     if not new:
         return
     with Lease(store.layout) as lease:
@@ -321,10 +320,11 @@ def append_facts(store: Store, facts: Collection[Fact]) -> None:
             output.discard()
 
 
-def _value(facts: FileFacts | None, kind: FactKind) -> bytes | None:
-    if facts is None:
+def _value(known: Mapping[Digest, FileFacts], fact: Fact) -> bytes | None:
+    found = known.get(fact.subject)
+    if found is None:
         return None
-    return facts.sha256 if kind is FactKind.FILE_SHA256 else facts.git_sha1
+    return found.sha256 if fact.kind is FactKind.FILE_SHA256 else found.git_sha1
 
 
 def fill_file_facts(

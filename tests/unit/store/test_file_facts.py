@@ -166,6 +166,11 @@ def test_claims(store: Store) -> None:
     assert file_facts(store, [file], with_claimed=True)[file].sha256 == right
     claim("y", wrong, is_claimed=True)
     assert file_facts(store, [file])[file].sha256 == right
+    packs = store.layout.list_packs()
+    append_facts(store, [Fact(FactKind.FILE_SHA256, file, wrong, is_claimed=True)])
+    assert store.layout.list_packs() == packs
+    append_facts(store, [Fact(FactKind.FILE_SHA256, NO_FILE, wrong, is_claimed=True)])
+    assert file_facts(store, [NO_FILE], with_claimed=True)[NO_FILE].sha256 == wrong
 
 
 def test_computed_by_the_uploader(store: Store) -> None:
