@@ -27,14 +27,7 @@ from tensorhub.errors import (
     StoreLockedError,
 )
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import (
-    RefKind,
-    RefName,
-    RepositoryId,
-    is_commit_id,
-    parse_ref,
-    parse_repository,
-)
+from tensorhub.schema.names import RefKind, RefName, RepositoryId, is_commit_id, parse_ref, parse_repository
 from tensorhub.schema.records import (
     Commit,
     CommitReference,
