@@ -30,13 +30,14 @@ async def whoami(request: HubRequest) -> Response:
     identity = request.identity
     user = _known_user(identity)
     organizations = await request.hub.meta.run(_organizations_of, request.hub, identity)
+    namespaces = request.hub.namespaces
     role = identity.token_scope or ("write" if identity.can_write else "read")
     return JsonResponse(
         {
             "type": "user",
             "id": user.casefold(),
             "name": user,
-            "fullname": user,
+            "fullname": namespaces.info(user).full_name,
             "isPro": False,
             "canPay": False,
             "periodEnd": None,
@@ -45,7 +46,7 @@ async def whoami(request: HubRequest) -> Response:
                     "type": "org",
                     "id": name.casefold(),
                     "name": name,
-                    "fullname": name,
+                    "fullname": namespaces.info(name).full_name,
                     "roleInOrg": role_there,
                 }
                 for name, role_there in organizations.items()
@@ -148,11 +149,12 @@ async def user_overview(request: HubRequest) -> Response:
         user = await hub.meta.run(hub.accounts.user, name)
         name, organizations = user.name, user.namespaces
     counts = await hub.meta.run(_count, hub, request.identity, name)
-    orgs = [{"id": org.casefold(), "name": org, "fullname": org} for org in organizations]
+    full_names = {org: hub.namespaces.info(org).full_name for org in organizations}
+    orgs = [{"id": org.casefold(), "name": org, "fullname": full} for org, full in full_names.items()]
     return JsonResponse(
         {
             "user": name,
-            "fullname": name,
+            "fullname": hub.namespaces.info(name).full_name,
             "type": "user",
             "isPro": False,
             "orgs": orgs,
@@ -167,10 +169,8 @@ async def organization_overview(request: HubRequest) -> Response:
     hub = request.hub
     name, members = await hub.meta.run(_organization, hub, request.params["name"])
     counts = await hub.meta.run(_count, hub, request.identity, name)
-    return JsonResponse(
-        {"name": name, "fullname": name, "avatarUrl": "", "isVerified": False, "numUsers": len(members)}
-        | counts
-    )
+    about = {"name": name, "fullname": hub.namespaces.info(name).full_name, "numUsers": len(members)}
+    return JsonResponse({**about, "avatarUrl": "", "isVerified": False, **counts})
 
 
 async def organization_members(request: HubRequest) -> Response:

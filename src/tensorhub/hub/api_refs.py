@@ -1,7 +1,7 @@
 """Branches and tags: create, delete, squash.
 
 Duty: requests to changes of refs. Not its duty: listing them, or commits.
-Invariants: ``main`` is never deleted; a name that is no branch's or tag's name is refused before anything is looked up.
+Invariants: ``main`` is never deleted; a name that is no branch's or tag's name is refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _make(hub: Hub, repository: RepositoryId, ref: RefName, revision: str | None
 def _drop(hub: Hub, repository: RepositoryId, ref: RefName) -> None:
     if hub.store.ref_store.read(repository, ref) is None:
         raise RevisionNotFoundError(
-            f"Reference {ref} does not exist",
+            f"Invalid rev id: {ref}",
             expected="a ref of the repository",
             found="none",
             action="See the repository's branches and tags.",
@@ -125,6 +125,7 @@ async def create_tag(request: HubRequest) -> Response:
     """Make a tag on a revision; its message is not kept."""
     hub, body = request.hub, await request.json()
     repository = await _find(request)
+    await hub.meta.run(find_start, hub, repository, request.params["name"])  # told first, as clients expect
     ref = parse_new_ref(RefKind.TAGS, read_text(body, "tag"))
     async with hub.locks.hold(repository):
         await hub.writes.run(_make, hub, repository, ref, request.params["name"])

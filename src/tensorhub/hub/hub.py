@@ -227,8 +227,9 @@ class Hub:
         row = self.repositories.row(repository)
         if not can_read_files(identity, repository, row, anonymous_read=self.config.allows_anonymous_read):
             raise GatedRepositoryError(
-                f"Access to model {repository.repo_id} is restricted",
-                expected="a reader on its list",
+                f"Access to {repository.repo_type.value} {repository.repo_id} is restricted and you are not in the "
+                "authorized list",  # clients and people look for these words
+                expected="a member of its namespace",
                 found=identity.user or "nobody known",
                 action="Ask a member of its namespace to let you in.",
             )

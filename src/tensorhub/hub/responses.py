@@ -22,6 +22,9 @@ from tensorhub.errors import (
 from tensorhub.hub.access import Identity
 
 INVALID_TOKEN = "Invalid credentials in Authorization header"  # the text that clients look for
+REPOSITORY_NOT_FOUND = (
+    "Repository not found"  # clients say these words and what to do, and would say ours once more
+)
 
 
 class JsonResponse(Response):
@@ -49,7 +52,11 @@ def error_response(error: TensorHubError, identity: Identity | None) -> Response
         status = 401  # as the Hugging Face hub: whether it is hidden or does not exist is not told
     if isinstance(error, FormatError) and status == FormatError.http_status:
         status = getattr(error, "status", 422)
-    text = INVALID_TOKEN if isinstance(error, AuthenticationError) else str(error)
+    text = str(error)
+    if isinstance(error, AuthenticationError):
+        text = INVALID_TOKEN
+    elif isinstance(error, RepositoryNotFoundError):
+        text = REPOSITORY_NOT_FOUND
     headers = {"X-Error-Message": header_text(text)}
     if error.error_code is not None:
         headers["X-Error-Code"] = error.error_code
