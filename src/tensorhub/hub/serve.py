@@ -18,6 +18,7 @@ from tensorhub.hub import (
     api_discussions,
     api_lfs,
     api_lfs_bytes,
+    api_lfs_changes,
     api_preupload,
     api_read,
     api_refs,
@@ -47,6 +48,7 @@ ROUTES: list[Route] = [
     *api_commit.ROUTES,
     *api_lfs.ROUTES,
     *api_lfs_bytes.ROUTES,
+    *api_lfs_changes.ROUTES,
     *api_discussions.ROUTES,
     *api_read.ROUTES,  # last: what writes is told apart by its method
 ]
