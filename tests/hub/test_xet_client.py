@@ -207,3 +207,32 @@ def wait_until(is_so) -> None:
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_folder_goes_up_by_default(served, tmp_path):
+    """upload_folder with default settings: equal files, a nearly equal one and a small one; again, it sends nothing."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    first = make_file(folder / "a.safetensors", 15_000_000)
+    (folder / "b.safetensors").write_bytes(first.read_bytes())
+    (folder / "c.safetensors").write_bytes(b"edit" + first.read_bytes()[4:])
+    (folder / "config.json").write_text("{}")
+    for _ in range(2):
+        ran = served.run(str(folder), script="hub_upload.py")
+        assert ran.returncode == 0, ran.stderr
+    assert served.count("POST /cas/{place}/v1/xorbs") == 1
+    for path in folder.iterdir():
+        assert served.store.read("org/model", path.name) == path.read_bytes()
+    assert served.hub.uploads.space.nbytes == 0
+    assert not [file for file in served.hub.uploads.folder.rglob("*") if file.is_file()]
+    # A warm client sends to another repository; then everything is deleted for good, and it begins anew.
+    ran = served.run(str(folder), "org/other", script="hub_upload.py")
+    assert ran.returncode == 0, ran.stderr
+    assert served.count("POST /cas/{place}/v1/xorbs") == 1
+    for name in ("org/model", "org/other"):
+        served.store.delete_repository(name)
+    collect_garbage(served.store, grace_s=0, drops_retained=True)
+    ran = served.run(str(folder), script="hub_upload.py")
+    assert ran.returncode == 0, ran.stderr
+    assert served.count("POST /cas/{place}/v1/xorbs") == 2
+    assert served.store.read("org/model", "c.safetensors") == (folder / "c.safetensors").read_bytes()

@@ -39,7 +39,7 @@ from tensorhub.hub.signing import Signer
 from tensorhub.hub.streaming import Streams
 from tensorhub.hub.tree_index import TreeIndex
 from tensorhub.hub.upkeep import Upkeep
-from tensorhub.hub.uploads import Uploads
+from tensorhub.hub.uploads import SWEEP_S, Uploads
 from tensorhub.hub.xet.grants import Grants
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, RepoType
@@ -123,6 +123,7 @@ class Hub:
         self.upkeep = Upkeep()
         self.upkeep.add("noting when tokens were used", self.accounts.keep_uses, every_s=_KEEP_USES_S)
         self.uploads = Uploads(store, store.state)
+        self.upkeep.add("removing old uploads", self.uploads.sweep, every_s=SWEEP_S)
         self.grants = Grants(store, self.signer)
         self.pulls = PullRequests(store)
         self.locks = RepositoryLocks()
@@ -145,7 +146,6 @@ class Hub:
         """End background work and wait for jobs that run."""
         self.digests.stop()
         self.upkeep.stop()
-        self.uploads.stop()
         self.directory.stop()
         for pool in (self.reads, self.meta, self.writes):
             pool.close()

@@ -9,7 +9,6 @@ are no part of the store: losing them costs an upload in progress, nothing else.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,6 @@ from typing import Protocol
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from tensorhub.errors import TensorHubError
 from tensorhub.formats.source import ByteSource
 from tensorhub.hub.lfs_files import LfsFiles, LfsWriter
 from tensorhub.hub.upload_space import UploadSpace
@@ -34,8 +32,7 @@ from tensorhub.store.state import State
 from tensorhub.store.store import Store
 from tensorhub.store.uploads import UPLOAD_AGE_S
 
-_LOG = logging.getLogger("tensorhub.hub")
-_SWEEP_S = 3600  # how often that is looked after
+SWEEP_S = 3600  # how often old uploads are looked for
 _BATCH_ROWS = 200  # rows in one insert
 
 
@@ -76,20 +73,11 @@ class Uploads:
         self.map = XorbMap(store, state)
         self._reader = ChunkReader(store, self.xorbs, self.map)
         self._lock = threading.Lock()  # one commit or sweep at a time removes files
-        self._is_stopping = threading.Event()
-        self._sweeper: threading.Thread | None = None
 
     def start(self) -> None:
-        """Look at what an earlier process left, and begin to remove what is old."""
+        """Look at what an earlier process left, remove what is old, and charge the rest."""
+        self.sweep()
         self._note_present()
-        self._sweeper = threading.Thread(target=self._run, name="hub-uploads", daemon=True)
-        self._sweeper.start()
-
-    def stop(self) -> None:
-        """End, and wait for the end."""
-        self._is_stopping.set()
-        if self._sweeper is not None:
-            self._sweeper.join()
 
     # -- for commits --------------------------------------------------------------------------------------------
 
@@ -305,15 +293,6 @@ class Uploads:
                         entry.unlink()
                         self.space.release(str(entry))
 
-    def _run(self) -> None:
-        while True:
-            try:
-                self.sweep()
-            except (TensorHubError, OSError) as error:
-                _LOG.warning("removing old uploads: %s", error)
-            if self._is_stopping.wait(_SWEEP_S):
-                return
-
     # -- shared -------------------------------------------------------------------------------------------------
 
     def _add_rows(self, rows: Sequence[tuple[bytes, int, bytes | None]], user: str) -> None:
@@ -349,7 +328,11 @@ class Uploads:
     def _remove_placed(self, xorb: bytes) -> None:
         """Remove a received xorb whose chunks all lie in the store by now."""
         starts = self.map.starts(xorb)
-        if starts is not None and self.map.covers(xorb, len(starts) - 1):
+        if starts is None or not self.xorbs.has(xorb):
+            return
+        if not self.map.covers(xorb, len(starts) - 1) and (hashes := self.xorbs.chunk_hashes(xorb)):
+            self.map.place_repeated(xorb, hashes)
+        if self.map.covers(xorb, len(starts) - 1):
             self.xorbs.remove(xorb)
 
     def _note_present(self) -> None:

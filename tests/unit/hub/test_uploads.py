@@ -216,6 +216,21 @@ def test_old_uploads_go(store, uploads):
         stage(uploads, "ada", [(xorb, 0, 20, length(CHUNKS))], b"".join(CHUNKS))
 
 
+def test_equal_chunks_of_one_xorb(store, uploads):
+    """Chunks that no file names go, too, where equal ones of their xorb were committed; they can be named later."""
+    copies = [*CHUNKS[:8], *CHUNKS[:4], CHUNKS[8], *CHUNKS[2:8]]
+    xorb = send_xorb(uploads, "ada", copies, "grouped")
+    data = b"".join(CHUNKS[:8])
+    commit(store, uploads, "ada", stage(uploads, "ada", [(xorb, 0, 8, len(data))], data))
+    assert uploads.xorbs.has(xorb)  # one chunk is in no file
+    tail = stage(uploads, "ada", [(xorb, 12, 13, len(CHUNKS[8]))], CHUNKS[8])
+    commit(store, uploads, "ada", tail, "b.bin")
+    assert not uploads.xorbs.has(xorb)
+    later = b"".join(copies[9:17])
+    sha256 = stage(uploads, "ada", [(xorb, 9, 17, len(later))], later)
+    assert content(uploads.find(sha256, "ada")) == later
+
+
 def test_a_long_upload_is_one_upload(store, uploads):
     """A xorb of yesterday stays, also for gc, as long as its user goes on uploading."""
     xorb = send_xorb(uploads, "ada", CHUNKS[:10])
@@ -243,7 +258,6 @@ def test_a_restart_keeps_uploads(store, uploads):
         assert second.space.of_user("ada") == uploads.xorbs.path(xorb).stat().st_size
         assert content(second.find(sha256, "ada")) == data
         second.sweep(time.time() + UPLOAD_AGE_S + 60)
-        second.stop()
     assert not left.exists()
 
 

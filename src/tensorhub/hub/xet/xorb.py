@@ -88,6 +88,19 @@ def scan_xorb(source: ByteSource) -> ChunkTable:
     return _walk(source, None)
 
 
+def hash_chunks(source: ByteSource) -> list[bytes]:
+    """Decode every chunk of a xorb and give their hashes, in order.
+
+    Raises
+    ------
+    InvalidRecordError, LimitExceededError, UnsupportedVersionError
+        As for :func:`scan_xorb`.
+    """
+    hashes: list[tuple[bytes, int]] = []
+    _walk(source, hashes)
+    return [value for value, _ in hashes]
+
+
 def check_xorb(source: ByteSource, expected: bytes) -> ChunkTable:
     """Decode every chunk of a xorb and compare its hash.
 

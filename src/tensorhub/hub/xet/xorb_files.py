@@ -28,6 +28,7 @@ from tensorhub.hub.xet.xorb import (
     ChunkTable,
     check_xorb,
     decode_chunk,
+    hash_chunks,
     parse_header,
     scan_xorb,
 )
@@ -195,6 +196,11 @@ class XorbFiles:
             while len(self._open) > _OPEN_XORBS:
                 self._open.popitem(last=False)
         return opened
+
+    def chunk_hashes(self, xorb: bytes) -> list[bytes] | None:
+        """Give the hash of every chunk of a xorb; None where it is not here."""
+        opened = self.open(xorb)
+        return None if opened is None else hash_chunks(opened)
 
     def read_range(self, xorb: bytes, opened: OpenXorb, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the decoded content of a xorb from ``offset``; the range must lie inside it."""

@@ -161,13 +161,28 @@ class XorbMap:
         """Note that files made of runs of chunks lie in the store, and keep them there."""
         now_ms = _now_ms()
         present = retain(self._store, {file for file, _ in files}, holder=HOLDER, until_ms=now_ms + KEPT_MS)
-        rows = []
+        places: dict[bytes, list[Place]] = {}
         for file, runs in files:
             offset = 0
             for run in runs if file in present else ():
-                place = {"first": run.first, "stop": run.stop, "file": file.value, "offset": offset}
-                rows.append({"xorb": run.xorb, **place})
+                places.setdefault(run.xorb, []).append(Place(run.first, run.stop, file, offset))
                 offset += run.nbytes
+        for xorb, found in places.items():
+            self._put(xorb, found)
+
+    def _put(self, xorb: bytes, places: Sequence[Place]) -> None:
+        rows = [
+            {
+                "xorb": xorb,
+                "first": place.first,
+                "stop": place.stop,
+                "file": place.file.value,
+                "offset": place.offset,
+            }
+            for place in places
+        ]
+        if not rows:
+            return
         with self._state.write() as connection:
             for batch in _batches(rows):
                 added = insert(schema.xorb_place).values(batch)
@@ -175,6 +190,35 @@ class XorbMap:
                 connection.execute(
                     added.on_conflict_do_update(index_elements=["xorb", "first", "stop"], set_=changed)
                 )
+
+    def place_repeated(self, xorb: bytes, hashes: Sequence[bytes]) -> None:
+        """Note that chunks lie in the store which are equal to others of their xorb that do.
+
+        Files that a client sends at the same time leave equal chunks in one xorb, and it names any of them later.
+
+        Parameters
+        ----------
+        xorb, hashes
+            The xorb, and the hash of each of its chunks.
+        """
+        starts = self.starts(xorb)
+        if starts is None or len(starts) != len(hashes) + 1:
+            return
+        where: list[tuple[Digest, int] | None] = [None] * len(hashes)
+        for place in self.places(xorb):
+            for index in range(place.first, min(place.stop, len(hashes))):
+                where[index] = place.file, place.offset + starts[index] - starts[place.first]
+        known = {value: found for value, found in zip(hashes, where, strict=True) if found is not None}
+        places: list[Place] = []
+        for index, value in enumerate(hashes):
+            if where[index] is None and (found := known.get(value)) is not None:
+                file, offset = found
+                first, begin = index, offset
+                if places and _ends_at(places[-1], starts, index, file, offset):
+                    last = places.pop()
+                    first, begin = last.first, last.offset
+                places.append(Place(first, index + 1, file, begin))
+        self._put(xorb, places)
 
     def covers(self, xorb: bytes, chunks: int) -> bool:
         """Say whether every chunk of a xorb lies in the store."""
@@ -235,6 +279,12 @@ class XorbMap:
         columns = schema.xorb_sender.c
         with self._state.read() as connection:
             return {row.xorb: row.user for row in connection.execute(select(columns.xorb, columns.user))}
+
+
+def _ends_at(place: Place, starts: Sequence[int], index: int, file: Digest, offset: int) -> bool:
+    """Say whether a place ends where a chunk begins, in the xorb and in the file."""
+    end = place.offset + starts[place.stop] - starts[place.first]
+    return (place.stop, place.file, end) == (index, file, offset)
 
 
 def _batches(values: Sequence[T]) -> Iterable[Sequence[T]]:
