@@ -142,6 +142,7 @@ def _describe_storage(hub: Hub, entry: Entry) -> dict[str, Any]:
 
 async def user_overview(request: HubRequest) -> Response:
     """Answer what is known of a user: his organisations, and how many repositories of his the asker may read."""
+    _check_open(request)
     hub, name = request.hub, request.params["name"]
     if not hub.accounts.has_users() and name == request.identity.user:
         organizations: dict[str, str] = {}
@@ -166,6 +167,7 @@ async def user_overview(request: HubRequest) -> Response:
 
 async def organization_overview(request: HubRequest) -> Response:
     """Answer what is known of an organisation."""
+    _check_open(request)
     hub = request.hub
     name, members = await hub.meta.run(_organization, hub, request.params["name"])
     counts = await hub.meta.run(_count, hub, request.identity, name)
@@ -175,10 +177,17 @@ async def organization_overview(request: HubRequest) -> Response:
 
 async def organization_members(request: HubRequest) -> Response:
     """Answer who is in an organisation."""
+    _check_open(request)
     _, members = await request.hub.meta.run(_organization, request.hub, request.params["name"])
     return JsonResponse(
         [{"user": user, "fullname": user, "type": "user", "avatarUrl": ""} for user in members]
     )
+
+
+def _check_open(request: HubRequest) -> None:
+    """Tell nobody unknown about users where nobody unknown reads anything."""
+    if not request.hub.config.allows_anonymous_read:
+        _known_user(request.identity)
 
 
 def _organization(hub: Hub, asked: str) -> tuple[str, dict[str, str]]:

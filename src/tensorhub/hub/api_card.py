@@ -45,8 +45,10 @@ async def validate_yaml(request: HubRequest) -> Response:
     }
     if not errors:
         return JsonResponse(answer)
-    answer["error"] = [{"message": message} for message in errors]
-    return JsonResponse(answer, 400, {"X-Error-Message": header_text("; ".join(errors))})
+    headers = {"X-Error-Message": header_text("; ".join(errors))}
+    if request.headers.get("accept", "") == "text/plain":  # for a person, not a program
+        return Response("\n".join(f"- Error: {message}" for message in errors), 400, headers, "text/plain")
+    return JsonResponse(answer, 400, headers)
 
 
 def check_card(content: str) -> tuple[list[str], list[str]]:

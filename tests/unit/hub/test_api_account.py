@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensorhub import Store
 from tensorhub.hub.access import Role
+from tensorhub.hub.config import HubConfig
 from tensorhub.hub.tokens import Scope
 
 from .served import OWNER, add_users, ask, decide, hub_of, put_ready
@@ -22,8 +23,9 @@ def test_whoami(store: Store) -> None:
         ada, _ = add_users(client)
         accounts = hub_of(client).accounts
         accounts.change_user(OWNER, namespaces={"acme": Role.WRITE, "zoo": Role.READ})
+        hub_of(client).namespaces.put("ada", full_name="Ada L.")
         found = client.get("/api/whoami-v2", headers=ada).json()
-        assert (found["name"], found["type"]) == ("ada", "user")
+        assert (found["name"], found["fullname"], found["type"]) == ("ada", "Ada L.", "user")
         assert [(org["name"], org["roleInOrg"]) for org in found["orgs"]] == [
             ("acme", "write"),
             ("zoo", "read"),
@@ -75,6 +77,20 @@ def test_own_repositories(store: Store) -> None:
         assert [item["id"] for item in client.get(url, headers=ada).json()] == ["acme/model"]
         assert client.get(url, headers=bob).status_code == 404
         assert client.get("/api/settings/repositories").status_code == 401
+
+
+def test_closed(store: Store) -> None:
+    """A hub that is closed to strangers tells them of no user."""
+    with ask(store, HubConfig(allows_anonymous_read=False)) as client:
+        ada, _ = add_users(client)
+        for url in (
+            "/api/users/ada/overview",
+            "/api/organizations/x/overview",
+            "/api/organizations/x/members",
+        ):
+            assert client.get(url).status_code == 401
+        assert client.get("/api/users/ada/overview", headers=ada).status_code == 200
+        assert client.get("/api/models").json() == []
 
 
 def test_overviews(store: Store) -> None:

@@ -34,6 +34,17 @@ def test_no_metadata() -> None:
     assert check_card("# Card") == ([], ["empty or missing yaml metadata in repo card"])
 
 
+def test_text(store: Store) -> None:
+    """Who shows the answer to a person gets lines to show."""
+    with ask(store) as client:
+        body = {"content": "---\nlicense: 3\n---\n"}
+        response = client.post("/api/validate-yaml", json=body, headers={"Accept": "text/plain"})
+    assert (response.status_code, response.text) == (
+        400,
+        '- Error: "license" must be a string or an array of strings',
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
