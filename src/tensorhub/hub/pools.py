@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import ParamSpec, TypeVar, cast
 
 from tensorhub.errors import QueueFullError
 
@@ -60,14 +61,34 @@ class Pool:
             )
         with self._lock:
             self.busy += 1
-        future = self._executor.submit(job, *args, **kwargs)
-        future.add_done_callback(self._done)  # not when the caller leaves: the job may still run then
-        return await asyncio.wrap_future(future)
+        loop = asyncio.get_running_loop()
+        # Not wrap_future: it leaves a cycle that keeps each result, a piece of a file, until the next collection.
+        waiter: asyncio.Future[R] = loop.create_future()
 
-    def _done(self, _: Future[R]) -> None:
-        with self._lock:
-            self.busy -= 1
+        def work() -> None:
+            result, failure = None, None
+            try:
+                result = job(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the job is awaited
+                failure = error
+            with self._lock:
+                self.busy -= 1  # not when the caller leaves: the job may still run then
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_deliver, waiter, result, failure)
+            del failure
+
+        self._executor.submit(work)
+        return await waiter
 
     def close(self) -> None:
         """Wait for what runs, and take no more."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _deliver(waiter: asyncio.Future[R], result: R | None, failure: BaseException | None) -> None:
+    if waiter.done():
+        return  # the caller left
+    if failure is not None:
+        waiter.set_exception(failure)
+    else:
+        waiter.set_result(cast(R, result))

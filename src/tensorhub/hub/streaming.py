@@ -9,6 +9,7 @@ their pieces, so that a thousand slow readers take no more than a few fast ones;
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,28 +23,38 @@ from tensorhub.store.files import read_range
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.reader import BlobReader
 
-# Pieces of all connections together. The first thirty or so connections get whole chunks; a thousand get 32 KiB each.
-# As those that came early keep what they hold, the sum can reach about five times this.
-BUDGET_NBYTES = 64 << 20
-MAX_PIECE_NBYTES = CHUNK_NBYTES  # one chunk: decoded once, straight into the piece
-MIN_PIECE_NBYTES = 16 << 10
+# Whole chunks that all connections together may hold; a reader that finds none left, or takes its bytes slowly, gets
+# one small piece at a time. A thousand slow readers hold this and 68 MiB (benchmarks/records/hub.json).
+BUDGET_NBYTES = 48 << 20
+LARGE_NBYTES = CHUNK_NBYTES  # decoded once, straight into the piece
+SMALL_NBYTES = (
+    68 << 10
+)  # a little more than the 64 KiB that asyncio's transports take before they let a writer wait
+_SLOW_BYTES_PER_S = 4e6  # below it a reader gains nothing from large pieces
+_GRACE_S = 0.02  # that a busy event loop may take without the reader's fault
+_FAST_PIECES = (
+    4  # that must go out fast before pieces grow: what socket buffers swallow says nothing of the reader
+)
 _AHEAD = 3  # pieces decoded ahead of the socket, while there are few connections
 _FEW = 8  # connections
 
 
 class Streams:
-    """Counts the responses that are being sent, and says how large their pieces may be.
+    """Counts the responses that are being sent and the memory that they hold.
 
     Attributes
     ----------
     active
         Responses that are being sent now.
+    held_nbytes
+        Memory of their large pieces.
     sent_nbytes
         Bytes handed to sockets since the start.
     """
 
     def __init__(self) -> None:
         self.active = 0
+        self.held_nbytes = 0
         self.sent_nbytes = 0
 
     @contextmanager
@@ -55,14 +66,33 @@ class Streams:
         finally:
             self.active -= 1
 
+
+class Pace:
+    """How fast one reader takes its bytes, and so how large its pieces are.
+
+    Parameters
+    ----------
+    streams
+        The server's.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._fast = 0
+
+    def sent(self, nbytes: int, took_s: float) -> None:
+        """Note that a piece waited so long for the socket to take what came before."""
+        is_fast = took_s < _GRACE_S + nbytes / _SLOW_BYTES_PER_S
+        self._fast = self._fast + 1 if is_fast else 0
+
     def piece_nbytes(self) -> int:
-        """Give the size of the next piece of any response."""
-        share = BUDGET_NBYTES // (2 * max(self.active, 1))
-        return max(MIN_PIECE_NBYTES, min(MAX_PIECE_NBYTES, share))
+        """Give the size of the next piece."""
+        has_room = self._streams.held_nbytes + LARGE_NBYTES <= BUDGET_NBYTES
+        return LARGE_NBYTES if self._fast >= _FAST_PIECES and has_room else SMALL_NBYTES
 
     def ahead(self) -> int:
-        """Give how many pieces a response may hold at a time."""
-        return _AHEAD if self.active <= _FEW else 1
+        """Give how many pieces may be decoded before the socket asks; 0 for a slow reader, and for each of many."""
+        return _AHEAD if self._fast >= _FAST_PIECES and self._streams.active <= _FEW else 0
 
 
 class PiecePlan:
@@ -78,6 +108,11 @@ class PiecePlan:
         self._map = file_map
         self._at = offset
         self._stop = stop
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to take."""
+        return self._at >= self._stop
 
     def take(self, limit: int) -> tuple[int, int] | None:
         """Give offset and size of the next piece, at most ``limit`` bytes; None at the end."""
@@ -134,15 +169,18 @@ class FileStream(Response):
         self._reader = reader
         self._pool = pool
         self._streams = streams
+        self._held = 0  # of ``streams.held_nbytes``, what is this response's
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
         gone = asyncio.ensure_future(_disconnected(receive))
         waiting: deque[asyncio.Task[bytearray]] = deque()
+        pace = Pace(self._streams)
+        in_socket = 0  # size of the piece that the socket may still hold
         try:
             with self._streams.one_more():
                 # The first piece comes before the status: damage is told as an error, not as a broken transfer.
-                self._fill(waiting)
+                self._fill(waiting, pace, 1)
                 if waiting:
                     await asyncio.wait([waiting[0]])
                     waiting[0].result()
@@ -153,20 +191,38 @@ class FileStream(Response):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                 while waiting and not gone.done():
                     piece = await waiting.popleft()
-                    self._fill(waiting)
-                    await send({"type": "http.response.body", "body": piece, "more_body": bool(waiting)})
+                    self._fill(waiting, pace, pace.ahead())
+                    began = time.perf_counter()
+                    has_more = bool(waiting) or not self._plan.is_done
+                    await send({"type": "http.response.body", "body": piece, "more_body": has_more})
                     self._streams.sent_nbytes += len(piece)
+                    if has_more and not waiting:  # nothing is decoded before the socket took what it has
+                        await send({"type": "http.response.body", "body": b"", "more_body": True})
+                    pace.sent(len(piece), time.perf_counter() - began)
+                    self._give_back(in_socket)
+                    in_socket = len(piece)
+                    del piece
+                    self._fill(waiting, pace, 1)
         finally:
             gone.cancel()
             for task in waiting:
                 task.cancel()
+            self._streams.held_nbytes -= self._held
 
-    def _fill(self, waiting: deque[asyncio.Task[bytearray]]) -> None:
-        while len(waiting) < self._streams.ahead():
-            piece = self._plan.take(self._streams.piece_nbytes())
+    def _fill(self, waiting: deque[asyncio.Task[bytearray]], pace: Pace, count: int) -> None:
+        while len(waiting) < count:
+            piece = self._plan.take(pace.piece_nbytes())
             if piece is None:
                 return
+            if piece[1] > SMALL_NBYTES:
+                self._held += piece[1]
+                self._streams.held_nbytes += piece[1]
             waiting.append(asyncio.ensure_future(self._pool.run(self._decode, *piece)))
+
+    def _give_back(self, nbytes: int) -> None:
+        if nbytes > SMALL_NBYTES:
+            self._held -= nbytes
+            self._streams.held_nbytes -= nbytes
 
     def _decode(self, offset: int, nbytes: int) -> bytearray:
         """Decode one piece; runs in a thread. A buffer of its own, because the socket keeps it."""

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorhub.hub.streaming import BUDGET_NBYTES, MAX_PIECE_NBYTES, PiecePlan, Streams
+from tensorhub.hub.pools import Pool
+from tensorhub.hub.streaming import (
+    BUDGET_NBYTES,
+    LARGE_NBYTES,
+    SMALL_NBYTES,
+    FileStream,
+    Pace,
+    PiecePlan,
+    Streams,
+)
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.records import CHUNK_NBYTES
+from tensorhub.schema.records import CHUNK_NBYTES, FileRecord
 from tensorhub.schema.tensor import Segment
 from tensorhub.store.read_plan import FileMap
 
@@ -20,7 +33,7 @@ def _map(sizes: list[int]) -> FileMap:
     st.lists(st.integers(0, 3 * CHUNK_NBYTES), min_size=1, max_size=8),
     st.floats(0, 1),
     st.floats(0, 1),
-    st.integers(1, MAX_PIECE_NBYTES),
+    st.integers(1, LARGE_NBYTES),
 )
 def test_pieces_cover_the_range(sizes: list[int], low: float, high: float, limit: int) -> None:
     """In order, without gap or overlap, none larger than asked."""
@@ -39,20 +52,68 @@ def test_pieces_follow_chunks() -> None:
     """After a header that is not aligned, whole chunks of the tensor are read, so that each is decoded once."""
     plan = PiecePlan(_map([1000, 4 * CHUNK_NBYTES]), 0, 1000 + 4 * CHUNK_NBYTES)
     pieces = []
-    while (piece := plan.take(MAX_PIECE_NBYTES)) is not None:
+    while (piece := plan.take(LARGE_NBYTES)) is not None:
         pieces.append(piece)
     inside = [(offset - 1000) % CHUNK_NBYTES for offset, _ in pieces[2:]]
     assert set(inside) == {0}
 
 
-def test_many_readers_share() -> None:
-    """One reader gets whole chunks; a thousand fit the budget together."""
+def test_pieces_grow_for_fast_readers() -> None:
+    """After some that went out fast; one that is slow makes them small again."""
+    pace = Pace(Streams())
+    assert pace.piece_nbytes() == SMALL_NBYTES
+    for _ in range(4):
+        pace.sent(SMALL_NBYTES, 0.001)
+    assert pace.piece_nbytes() == LARGE_NBYTES
+    assert pace.ahead() > 1
+    pace.sent(LARGE_NBYTES, 2.0)
+    assert pace.piece_nbytes() == SMALL_NBYTES
+
+
+def test_memory_is_shared() -> None:
+    """Where large pieces took all that there is, the next reader gets small ones."""
     streams = Streams()
-    with streams.one_more():
-        assert streams.piece_nbytes() == MAX_PIECE_NBYTES
-        assert streams.ahead() > 1
-        streams.active += 999
-        assert streams.piece_nbytes() * 1000 <= BUDGET_NBYTES
-        assert streams.ahead() == 1
-        streams.active -= 999
-    assert streams.active == 0
+    pace = Pace(streams)
+    for _ in range(4):
+        pace.sent(SMALL_NBYTES, 0.001)
+    streams.held_nbytes = BUDGET_NBYTES
+    assert pace.piece_nbytes() == SMALL_NBYTES
+
+
+class _Reader:
+    """A blob reader whose every byte is 7."""
+
+    def read_into(self, digest: Digest, start: int, out: memoryview, **_: object) -> None:
+        out[:] = bytes([7]) * len(out)
+
+
+@pytest.mark.parametrize("leaves_after", [None, 3])
+def test_memory_is_given_back(leaves_after: int | None) -> None:
+    """At the end, and when the reader leaves in the middle."""
+    record = FileRecord("bytes", 20 << 20, (Segment(20 << 20, Digest(b"x" * 32), None),))
+    streams, pool, sent = Streams(), Pool("test", 2, 100), []
+
+    async def receive() -> dict[str, object]:
+        while leaves_after is None or len(sent) < leaves_after:
+            await asyncio.sleep(0.001)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        if message["type"] == "http.response.body":
+            sent.append(len(message["body"]))
+
+    stream = FileStream(
+        record,
+        0,
+        record.nbytes,
+        reader=_Reader(),
+        pool=pool,
+        streams=streams,
+        status_code=200,
+        headers={},  # type: ignore[arg-type]
+    )
+    asyncio.run(stream({"type": "http"}, receive, send))  # type: ignore[arg-type]
+    pool.close()
+    assert (streams.active, streams.held_nbytes) == (0, 0)
+    assert (sum(sent) == record.nbytes) == (leaves_after is None)

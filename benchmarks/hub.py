@@ -1,0 +1,368 @@
+"""Measures the hub over real sockets: download, upload, a thousand slow readers, the first page (issue 4).
+
+The server is a process of its own, started as a user starts it; clients are this process and its threads or
+children, so two processors hold both. Download is compared with ``tensorhub get`` from the same store in the same
+round, upload through the default Hugging Face client with a plain PUT of the same file to a server that writes it to
+the same disk. Memory is the server's peak of resident memory (VmHWM). Run::
+
+    python -m benchmarks.hub --json benchmarks/records/hub.json
+    python -m benchmarks.hub --only download
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.record import arguments, machine, print_table, spread, write_record
+from benchmarks.store_folder import SHARED_MEMORY, temporary_folder
+from benchmarks.synthetic import write_model
+from tensorhub import Store, add_folder, restore
+from tensorhub.schema.names import parse_ref, parse_repository
+from tensorhub.schema.records import CommitReference
+
+TENSOR_SHAPE = (8192, 4096)  # 64 MiB of BF16
+TENSORS, QUICK_TENSORS = 15, 1  # 1.007 GB
+ROUNDS = 3
+MANY_CLIENTS = 8
+SLOW_CLIENTS, QUICK_SLOW_CLIENTS = 1000, 50
+SLOW_RECEIVE_NBYTES = 4096  # of a slow reader's socket buffer: it takes hardly more than it reads
+REPOSITORIES, QUICK_REPOSITORIES = 10_000, 200
+# What is asked for: share of get's speed, MB/s of upload, MiB of server memory, ms of the first page.
+TARGETS = {"download": 0.7, "upload": 60.0, "memory": 512.0, "page": 100.0}
+REPOSITORY = "bench/model"
+FILE = "model.safetensors"
+
+
+@dataclass(slots=True)
+class Server:
+    """A running hub."""
+
+    url: str
+    port: int
+    pid: int
+
+    def peak_mib(self) -> float:
+        """Give the peak of its resident memory so far, in MiB."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def forget_peak(self) -> None:
+        """Let the peak begin anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+
+@contextmanager
+def serving(store: Path) -> Iterator[Server]:
+    """Run ``tensorhub serve`` on a store."""
+    command = [sys.executable, "-m", "tensorhub", "--store", str(store), "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            yield Server(url, int(url.rsplit(":", 1)[1]), process.pid)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def file_url(path: str = FILE) -> str:
+    """Give the path of a file of the measured repository."""
+    return f"/{REPOSITORY}/resolve/main/{path}"
+
+
+def fetch(port: int, path: str) -> int:
+    """Read a file over a bare socket, as fast as it comes; gives its size."""
+    buffer = bytearray(1 << 20)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        head, _, body = head.partition(b"\r\n\r\n")
+        nbytes = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        got = len(body)
+        while got < nbytes:
+            step = connection.recv_into(buffer)
+            if not step:
+                raise ConnectionError(f"{got} of {nbytes} bytes")
+            got += step
+    return nbytes
+
+
+def wait_until_ready(server: Server, path: str) -> None:
+    """Wait for the SHA-256 of a repository's files."""
+    while True:
+        try:
+            urllib.request.urlopen(urllib.request.Request(server.url + path, method="HEAD")).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def timed(job: Any, *args: Any) -> float:
+    """Give the seconds that a call takes."""
+    began = time.perf_counter()
+    job(*args)
+    return time.perf_counter() - began
+
+
+def client_download(url: str, home: Path) -> None:
+    """Download with the default Hugging Face client, in a process and a cache of its own."""
+    code = f"from huggingface_hub import hf_hub_download as d; d({REPOSITORY!r}, {FILE!r})"
+    run_client(code, url, home)
+    shutil.rmtree(home)
+
+
+def run_client(code: str, url: str, home: Path) -> None:
+    """Run Python code with the Hugging Face client pointed at a hub."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def measure_download(store: Path, work: Path, rounds: int) -> dict[str, Any]:
+    """Measure one client, eight clients, the Hugging Face client, beside ``get`` (number 2)."""
+    names = ("get", "one client", f"{MANY_CLIENTS} clients", "Hugging Face client")
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    with serving(store) as server:
+        wait_until_ready(server, file_url())
+        nbytes = fetch(server.port, file_url())
+        server.forget_peak()
+        for _ in range(rounds):
+            with Store.open(store) as opened:
+                took = timed(restore, opened, REPOSITORY, work / "out")
+            shutil.rmtree(work / "out")
+            speeds["get"].append(nbytes / took / 1e9)
+            speeds["one client"].append(nbytes / timed(fetch, server.port, file_url()) / 1e9)
+            with ThreadPoolExecutor(MANY_CLIENTS) as pool:
+                began = time.perf_counter()
+                total = sum(pool.map(fetch, [server.port] * MANY_CLIENTS, [file_url()] * MANY_CLIENTS))
+                speeds[f"{MANY_CLIENTS} clients"].append(total / (time.perf_counter() - began) / 1e9)
+            speeds["Hugging Face client"].append(
+                nbytes / timed(client_download, server.url, work / "client") / 1e9
+            )
+        peak = server.peak_mib()
+    record = {"nbytes": nbytes, "gb_per_s": {name: spread(speeds[name]) for name in names}}
+    return {**record, "server_peak_mib": round(peak, 1)}
+
+
+class _PlainServer(http.server.BaseHTTPRequestHandler):
+    """Writes what is PUT to a folder; nothing else."""
+
+    protocol_version = "HTTP/1.1"
+    folder = Path()
+
+    def do_PUT(self) -> None:
+        left = int(self.headers["Content-Length"])
+        with (self.folder / "plain").open("wb") as file:
+            while left:
+                piece = self.rfile.read(min(left, 1 << 20))
+                file.write(piece)
+                left -= len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class has this name
+        """Say nothing."""
+
+
+def plain_upload(file: Path, work: Path) -> float:
+    """Upload to a plain file server on the same disk; gives seconds."""
+    handler = type("Handler", (_PlainServer,), {"folder": work})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        began = time.perf_counter()
+        with file.open("rb") as body:
+            size = {"Content-Length": str(file.stat().st_size)}
+            httpx.put(
+                f"http://127.0.0.1:{server.server_port}/x", content=body, headers=size
+            ).raise_for_status()
+        took = time.perf_counter() - began
+        server.shutdown()
+    (work / "plain").unlink()
+    return took
+
+
+def measure_upload(file: Path, work: Path, rounds: int) -> dict[str, Any]:
+    """Measure the default client to an empty hub, and a plain PUT of the same file (number 3)."""
+    nbytes = file.stat().st_size
+    hub, plain, peaks, left = [], [], [], []
+    for _ in range(rounds):
+        plain.append(nbytes / plain_upload(file, work) / 1e6)
+        store = work / "upload-store"
+        Store.create(store).close()
+        with serving(store) as server:
+            code = (
+                "from huggingface_hub import HfApi; a = HfApi(); "
+                f"a.create_repo({REPOSITORY!r}); "
+                f"a.upload_file(path_or_fileobj={str(file)!r}, path_in_repo={FILE!r}, repo_id={REPOSITORY!r})"
+            )
+            hub.append(nbytes / timed(run_client, code, server.url, work / "client") / 1e6)
+            peaks.append(server.peak_mib())
+        uploads = store / "uploads"
+        left.append(sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()))
+        with Store.open(store) as opened:
+            restore(opened, REPOSITORY, work / "out")
+        if (work / "out" / FILE).read_bytes() != file.read_bytes():
+            raise ValueError("the file did not come back")
+        for folder in (work / "out", store, work / "client"):
+            shutil.rmtree(folder)
+    return {
+        "nbytes": nbytes,
+        "mb_per_s": {"hub, default client": spread(hub, 1), "plain file server, PUT": spread(plain, 1)},
+        "server_peak_mib": round(max(peaks), 1),
+        "left_behind_nbytes": max(left),
+    }
+
+
+def measure_slow(store: Path, clients: int) -> dict[str, Any]:
+    """Hold so many readers that take next to nothing, while another client downloads the file (number 4)."""
+    slow: list[socket.socket] = []
+    with serving(store) as server:
+        wait_until_ready(server, file_url())
+        alone = [timed(fetch, server.port, file_url()) for _ in range(3)]
+        server.forget_peak()
+        try:
+            for index in range(clients):
+                connection = socket.socket()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_NBYTES)
+                connection.connect(("127.0.0.1", server.port))
+                start = index * 977
+                request = f"GET {file_url()} HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes={start}-\r\n\r\n"
+                connection.sendall(request.encode())
+                slow.append(connection)
+            stop = time.monotonic() + 10
+            while time.monotonic() < stop:
+                for connection in slow:
+                    connection.recv(256)
+            served = [timed(fetch, server.port, file_url()) for _ in range(3)]
+            head = [timed(_head, server.url + file_url()) for _ in range(20)]
+            peak = server.peak_mib()
+        finally:
+            for connection in slow:
+                connection.close()
+    return {
+        "slow_clients": clients,
+        "download_s": {"alone": spread(alone), "beside them": spread(served)},
+        "head_ms": spread([value * 1e3 for value in head], 2),
+        "server_peak_mib": round(peak, 1),
+    }
+
+
+def _head(url: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(url, method="HEAD")).close()
+
+
+def make_many(folder: Path, count: int) -> None:
+    """Make a store of many small repositories: refs on one commit each of a few, written as a store writes them."""
+    with Store.create(folder) as store:
+        references: list[CommitReference] = []
+        for index in range(10):
+            with store.begin_commit(f"seed/model-{index}") as transaction:
+                transaction.put_file("config.json", json.dumps({"index": index}).encode())
+                transaction.publish("first")
+                if transaction.last_commit is not None:
+                    references.append(transaction.last_commit)
+        for index in range(count - 10):
+            repository = parse_repository(f"team-{index % 100}/model-{index}")
+            store.ref_store.create_repository(repository)
+            reference = references[index % 10]
+            path = store.layout.ref(repository, parse_ref("main"))
+            path.parent.mkdir(parents=True)
+            path.write_text(f"{reference.commit_id} {reference.digest}\n")
+
+
+def measure_page(work: Path, count: int, rounds: int) -> dict[str, Any]:
+    """Measure the first page with many repositories (number 5)."""
+    folder = work / "many"
+    make_many(folder, count)
+    with (
+        serving(folder) as server,
+        httpx.Client(base_url=server.url, headers={"Accept": "text/html"}) as client,
+    ):
+        began = time.perf_counter()
+        client.get("/").raise_for_status()
+        first = (time.perf_counter() - began) * 1e3
+        times = {"home": [], "search": [], "list (API)": []}  # type: dict[str, list[float]]
+        for _ in range(max(10, rounds)):
+            for name, path in (
+                ("home", "/"),
+                ("search", "/?q=model-77"),
+                ("list (API)", "/api/models?limit=100"),
+            ):
+                began = time.perf_counter()
+                client.get(path).raise_for_status()
+                times[name].append((time.perf_counter() - began) * 1e3)
+        peak = server.peak_mib()
+    return {
+        "repositories": count,
+        "first_request_ms": round(first, 1),
+        "ms": {name: spread(values, 2) for name, values in times.items()},
+        "server_peak_mib": round(peak, 1),
+    }
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = arguments(__doc__)
+    parser.add_argument("--only", choices=("download", "upload", "slow", "page"), action="append")
+    options = parser.parse_args()
+    parts = options.only or ["download", "upload", "slow", "page"]
+    rounds = 1 if options.quick else ROUNDS
+    record: dict[str, Any] = {"what": "the hub over loopback", "machine": machine(), "targets": TARGETS}
+    with temporary_folder(options.work or SHARED_MEMORY) as work:
+        folder, store = work / "source", work / "store"
+        folder.mkdir()
+        file = folder / FILE
+        tensors = QUICK_TENSORS if options.quick else TENSORS
+        write_model(file, {f"layers.{index}.weight": TENSOR_SHAPE for index in range(tensors)}, 1)
+        if "download" in parts or "slow" in parts:
+            with Store.create(store) as opened:
+                add_folder(opened, folder, REPOSITORY)
+        if "download" in parts:
+            record["download"] = measure_download(store, work, rounds)
+        if "slow" in parts:
+            record["slow"] = measure_slow(store, QUICK_SLOW_CLIENTS if options.quick else SLOW_CLIENTS)
+        if "upload" in parts:
+            record["upload"] = measure_upload(file, work, rounds)
+        if "page" in parts:
+            record["page"] = measure_page(work, QUICK_REPOSITORIES if options.quick else REPOSITORIES, rounds)
+    rows: list[tuple[object, ...]] = [("what", "value")]
+    for part in parts:
+        rows += [(f"{part}: {name}", json.dumps(value)) for name, value in record[part].items()]
+    print_table(rows)
+    write_record(record, options.json)
+
+
+if __name__ == "__main__":
+    main()
