@@ -15,11 +15,14 @@ from tensorhub.errors import OutOfSpaceError, from_os_error
 
 # What uploads leave free: the store itself needs room to commit what is uploaded.
 RESERVE_NBYTES = 1 << 30
+_MIN_CHARGE = (
+    64 << 10
+)  # of a file however small: what it takes besides its bytes, and against millions of them
 _USER_SHARE = 0.5  # of what is free, where no limit is set: one user cannot fill the disk alone
 
 
 class UploadSpace:
-    """Space taken by uploads, by file.
+    """Space taken by uploads, by file: keys are paths.
 
     Parameters
     ----------
@@ -58,6 +61,7 @@ class UploadSpace:
         OutOfSpaceError
             A limit is reached, or the disk is nearly full.
         """
+        nbytes = max(nbytes, _MIN_CHARGE)
         free = self._free()
         with self._lock:
             if key in self._charges:
@@ -74,6 +78,7 @@ class UploadSpace:
 
     def note(self, key: str, user: str, nbytes: int) -> None:
         """Charge a file that is there already, whatever the limits say."""
+        nbytes = max(nbytes, _MIN_CHARGE)
         with self._lock:
             if key not in self._charges:
                 self._add(key, user, nbytes)
@@ -95,6 +100,14 @@ class UploadSpace:
         with self._lock:
             if (charge := self._charges.pop(key, None)) is not None:
                 self._charges[new_key] = charge
+
+    def forget_missing(self, folder: Path) -> None:
+        """Give back the space of files of a folder that somebody else removed, as gc does."""
+        with self._lock:
+            keys = [key for key in self._charges if Path(key).is_relative_to(folder)]
+        for key in keys:
+            if not Path(key).exists():
+                self.release(key)
 
     def _add(self, key: str, user: str, nbytes: int) -> None:
         self._charges[key] = (user, nbytes)

@@ -281,6 +281,8 @@ class Uploads:
                     self.xorbs.touch(xorb, needed_ms)
             self.map.forget_dead(set(self.xorbs.names()), before_ms)
             self._sweep_files(before_s)
+            for name in ("xorbs", "lfs"):
+                self.space.forget_missing(self.folder / name)
 
     def _sweep_files(self, before_s: float) -> None:
         """Remove parts of files that were never joined, and files without a row."""

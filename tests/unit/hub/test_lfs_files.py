@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from tensorhub.errors import InvalidRecordError, UploadNotFoundError
+from tensorhub.hub import upload_space
 from tensorhub.hub.lfs_files import LfsFiles
 from tensorhub.hub.upload_space import UploadSpace
 
@@ -13,8 +14,9 @@ SHA256 = hashlib.sha256(DATA).digest()
 
 
 @pytest.fixture
-def space(tmp_path):
+def space(tmp_path, monkeypatch):
     """Count the space."""
+    monkeypatch.setattr(upload_space, "_MIN_CHARGE", 0)
     return UploadSpace(tmp_path, 10**9, 10**9)
 
 

@@ -7,6 +7,12 @@ from tensorhub.hub import upload_space
 from tensorhub.hub.upload_space import UploadSpace, make_folder
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Let small files count as what they are."""
+    monkeypatch.setattr(upload_space, "_MIN_CHARGE", 0)
+
+
 def test_limits_hold_in_all_and_for_each_user(tmp_path):
     """A user at the limit is refused while others go on, until the sum is reached."""
     space = UploadSpace(tmp_path, 100, 60)
@@ -51,3 +57,18 @@ def test_folders_are_made_again(tmp_path):
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_small_files_are_not_free(tmp_path, monkeypatch):
+    """A file costs something however small, and what somebody removed costs nothing any more."""
+    monkeypatch.setattr(upload_space, "_MIN_CHARGE", 40)
+    space = UploadSpace(tmp_path, 100, 100)
+    for name in ("a", "b"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"x")
+        space.charge(str(tmp_path / "in" / name), "ada", 1)
+    with pytest.raises(OutOfSpaceError):
+        space.charge("c", "ada", 1)
+    (tmp_path / "in" / "a").unlink()
+    space.forget_missing(tmp_path / "in")
+    assert space.nbytes == 40

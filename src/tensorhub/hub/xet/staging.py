@@ -13,6 +13,7 @@ import hashlib
 import struct
 import threading
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -30,6 +31,7 @@ from tensorhub.store.store import Store
 # the Hugging Face hub takes has 500 GB.
 MAX_FILE_NBYTES = 1 << 40
 _BLOCK_NBYTES = 1 << 20  # read at once while a file is hashed
+_LOCATED_RUNS = 32  # of one file that is read; several threads read at different places of it
 _RUN = struct.Struct("<32sIIQ")
 
 
@@ -136,7 +138,7 @@ class StagedXetFile:
         self._reader = reader
         self._starts = list(accumulate((run.nbytes for run in runs), initial=0))
         self._lock = threading.Lock()
-        self._last: tuple[int, _InXorb | _InFiles] | None = None  # readers go forward, run by run
+        self._located: OrderedDict[int, _InXorb | _InFiles] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
@@ -169,17 +171,19 @@ class StagedXetFile:
 
     def _locate(self, index: int) -> _InXorb | _InFiles:
         with self._lock:
-            last = self._last
-        if last is None or last[0] != index:
-            last = (index, self._reader.locate(self.runs[index]))
+            place = self._located.get(index)
+        if place is None:
+            place = self._reader.locate(self.runs[index])
             with self._lock:
-                self._last = last
-        return last[1]
+                self._located[index] = place
+                while len(self._located) > _LOCATED_RUNS:
+                    self._located.popitem(last=False)
+        return place
 
     def close(self) -> None:
         """Give files back."""
         with self._lock:
-            self._last = None
+            self._located.clear()
 
 
 def check_senders(files: Iterable[ShardFile], places: XorbMap, user: str) -> None:

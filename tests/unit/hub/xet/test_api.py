@@ -254,3 +254,29 @@ def test_only_files_of_the_revision_are_given(hub, client):
         transaction.publish("other")
     secret = hub.store.snapshots.snapshot("org/other", None).entry("secret.bin").file.hex
     assert reader.get(f"/v1/reconstructions/{secret}").status_code == 404
+
+
+def test_another_users_xorb_is_as_good_as_none(hub, client):
+    """Naming what somebody else sent is answered as naming what nobody sent; sending it is answered as anything new."""
+    hub.accounts.create_user("ada", namespaces={"org": Role.WRITE})
+    hub.accounts.create_user("bob", namespaces={"org": Role.WRITE})
+    access = {}
+    for user in ("ada", "bob"):
+        client.headers["Authorization"] = (
+            f"Bearer {hub.accounts.tokens.create(user, scope=Scope.WRITE).secret}"
+        )
+        access[user] = Access(client)
+    del client.headers["Authorization"]
+    assert access["ada"].path != access["bob"].path
+    xorb = access["ada"].xorb()
+    shard = make_shard([(SHA256, [(xorb, 0, 12, len(DATA))])])
+    foreign = access["bob"].send("/v1/shards", shard)
+    nobodys = access["bob"].send("/v1/shards", make_shard([(SHA256, [(b"n" * 32, 0, 12, len(DATA))])]))
+    assert foreign.status_code == nobodys.status_code == 404
+    assert foreign.json()["error"].replace(to_text(xorb), "") == nobodys.json()["error"].replace(
+        to_text(b"n" * 32), ""
+    )
+    access["bob"].xorb()
+    assert access["bob"].send("/v1/shards", shard).status_code == 200
+    assert hub.uploads.find(SHA256, "bob") is not None
+    assert hub.uploads.find(SHA256, "ada") is None
