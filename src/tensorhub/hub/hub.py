@@ -23,6 +23,7 @@ from tensorhub.hub.digest_job import DigestJob
 from tensorhub.hub.directory import Directory, Entry
 from tensorhub.hub.memo import Memo
 from tensorhub.hub.namespaces import Namespaces
+from tensorhub.hub.pages.page_data import PageData
 from tensorhub.hub.pools import Pool
 from tensorhub.hub.profile import Profile
 from tensorhub.hub.pull_requests import PullRequests
@@ -104,6 +105,8 @@ class Hub:
         Every repository with what lists show of it.
     trees, last_commits, profiles
         What was computed of trees and commits, for the handlers that compute it.
+    page_data
+        What pages show of the whole store.
     """
 
     def __init__(self, store: Store, config: HubConfig) -> None:
@@ -131,6 +134,7 @@ class Hub:
         self.trees: Memo[tuple[Digest, int], TreeIndex] = Memo(_VIEW_FILES)
         self.last_commits: Memo[Digest, Mapping[str, CommitReference]] = Memo(_VIEW_FILES)
         self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
+        self.page_data = PageData(store, self.directory)
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
         self._views_files = 0
         self._lock = threading.Lock()
@@ -149,6 +153,7 @@ class Hub:
         self.directory.stop()
         for pool in (self.reads, self.meta, self.writes):
             pool.close()
+        self.page_data.close()
 
     # -- repositories -------------------------------------------------------------------------------------------
 

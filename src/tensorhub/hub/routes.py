@@ -25,7 +25,7 @@ Handler = Callable[["HubRequest"], Awaitable["Response"]]
 _PARTS = {
     "T": r"(?P<T>models|datasets|spaces)",
     "P": r"(?:(?P<P>datasets|spaces)/)?",  # of pages and files: models have no prefix
-    "repo": r"(?P<repo>[^/]+(?:/[^/]+)?)",
+    "repo": r"(?P<repo>(?!api(?:/|$))[^/]+(?:/[^/]+)?)",  # so that no page takes an API's unknown path
     "path": r"(?P<path>.+)",
 }
 _TYPES = {"models": "model", "datasets": "dataset", "spaces": "space"}

@@ -30,6 +30,8 @@ from tensorhub.hub.config import HubConfig
 from tensorhub.hub.health import Health, health_route
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.metrics import HubMetrics, metrics_route
+from tensorhub.hub.pages.routes import ROUTES as PAGE_ROUTES
+from tensorhub.hub.pages.routes import make_error_page
 from tensorhub.hub.protocol import BoundedProtocol
 from tensorhub.hub.request_log import RequestLog, set_up_logging
 from tensorhub.hub.routes import Route
@@ -50,7 +52,8 @@ ROUTES: list[Route] = [
     *api_lfs_bytes.ROUTES,
     *api_lfs_changes.ROUTES,
     *api_discussions.ROUTES,
-    *api_read.ROUTES,  # last: what writes is told apart by its method
+    *api_read.ROUTES,  # after what writes, which is told apart by its method
+    *PAGE_ROUTES,  # last: its patterns fit nearly every short path
 ]
 
 
@@ -58,7 +61,7 @@ def make_app(hub: Hub) -> HubApp:
     """Put the application together."""
     metrics, health = HubMetrics(hub), Health(hub)
     routes = [health_route(health), metrics_route(metrics), *ROUTES]
-    return HubApp(hub, routes, observers=[RequestLog(), metrics])
+    return HubApp(hub, routes, observers=[RequestLog(), metrics], error_page=make_error_page(hub))
 
 
 def make_server(hub: Hub) -> uvicorn.Server:

@@ -92,7 +92,7 @@ class FamilyEdge:
         Who leans, and on whom: the first that held the content, or the base. None where no repository that was asked
         about holds the base.
     identical_nbytes
-        Decoded bytes that both have.
+        Decoded bytes of tensors, and of whole files with tensors, that both have; a licence makes no family.
     delta_nbytes, delta_stored_nbytes
         Decoded bytes of the child coded against content of the parent, and what they take.
     """
@@ -205,12 +205,12 @@ WHERE pack IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob_home WHERE blob_home.b
 """
 _SAME_FILES = """
 SELECT repository, home, sum(nbytes) FROM live_file CROSS JOIN file_home USING (file)
-CROSS JOIN object ON object.id = file WHERE repository <> home GROUP BY 1, 2
+CROSS JOIN object ON object.id = file WHERE repository <> home AND object.tensors > 0 GROUP BY 1, 2
 """
 _SAME_BLOBS = """
 SELECT file_home.home, blob_home.home, sum(nbytes) FROM file_home CROSS JOIN segment USING (file)
 CROSS JOIN blob_home ON blob_home.blob = segment.blob CROSS JOIN blob ON blob.id = segment.blob
-WHERE file_home.home <> blob_home.home GROUP BY 1, 2
+WHERE file_home.home <> blob_home.home AND blob.row_nelems IS NOT NULL GROUP BY 1, 2
 """
 _DELTAS = """
 SELECT child.home, parent.home, sum(delta_nbytes), sum(delta_stored_nbytes)

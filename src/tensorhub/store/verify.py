@@ -31,6 +31,7 @@ from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import CommitReference
 from tensorhub.store import catalog_schema as schema
 from tensorhub.store.hashing import ObjectKind
+from tensorhub.store.last_verified import note_verified
 from tensorhub.store.leases import store_lock
 from tensorhub.store.pack import PackFile
 from tensorhub.store.progress import Progress, Quiet
@@ -96,7 +97,7 @@ def verify(
     _check_state(store, findings)
     _trace(store, live_files, findings)
     listener.end()
-    return VerifyReport(
+    report = VerifyReport(
         packs,
         findings.blobs,
         findings.chunks,
@@ -107,6 +108,8 @@ def verify(
         tuple(findings.damages),
         _repair(store, findings) if is_repairing else (),
     )
+    note_verified(store, report)
+    return report
 
 
 def _repair(store: Store, findings: _Findings) -> tuple[str, ...]:
