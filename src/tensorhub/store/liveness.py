@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tensorhub.store.store import Store
 
 
+_AT_ONCE = 500  # commits or trees in memory together
+
+
 @dataclass(slots=True)
 class Live:
     """What some refs reach.
@@ -96,11 +99,28 @@ def find_live(store: Store, starts: Iterable[CommitReference]) -> Live:
         The commits that refs point at.
     """
     live = Live()
-    for reference in store.snapshots.walk(starts):
-        live.commits.add(reference.digest)
-        live.trees.add(store.snapshots.commit(reference.digest).tree)
-    for tree in live.trees:
-        live.files.update(entry.file for entry in store.snapshots.tree(tree).entries)
+    snapshots = store.snapshots
+    waiting = list({reference.digest for reference in starts})
+    live.commits = set(waiting)
+    while waiting:  # many at once: the refs of 10,000 repositories are a few queries
+        batch = waiting[:_AT_ONCE]
+        del waiting[:_AT_ONCE]
+        commits = snapshots.commits(batch)
+        parents: set[Digest] = set()
+        for digest in batch:
+            commit = commits.get(digest) or snapshots.commit(digest)  # the latter says what is wrong
+            live.trees.add(commit.tree)
+            parents.update(parent.digest for parent in commit.parents)
+        new = parents - live.commits
+        live.commits |= new
+        waiting += new
+    trees = list(live.trees)
+    for start in range(0, len(trees), _AT_ONCE):
+        batch = trees[start : start + _AT_ONCE]
+        found = snapshots.trees(batch)
+        for digest in batch:
+            tree = found.get(digest) or snapshots.tree(digest)
+            live.files.update(entry.file for entry in tree.entries)
     live.blobs = blobs_of_files(store, live.files)
     live.leaned_on = sources_of(store, live.blobs) - live.blobs
     return live
