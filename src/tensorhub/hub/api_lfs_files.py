@@ -1,32 +1,26 @@
 """The LFS files of a repository: ``/lfs-files``, over all of its refs and their histories.
 
-Duty: the list that clients clean a repository up by; allowing another repository to take files over. Not its duty:
-removing any.
+Duty: the list that clients clean a repository up by. Not its duty: removing any (``api_lfs_changes``).
 Invariants: each content is listed once, under the first ref that has it (``main`` before others) and with the date of
 the oldest commit there that holds it; the walk is bounded.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.responses import Response
 
-from tensorhub.errors import InvalidRecordError
 from tensorhub.hub.cursors import next_page, parse_cursor, parse_limit
 from tensorhub.hub.dates import iso_date
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.known_content import find_known
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
 from tensorhub.schema.digest import Digest
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_repository
+from tensorhub.schema.names import RefKind, RefName, RepositoryId
 
 _PAGE = 1000
-_MAX_DUPLICATES = 1000
-_SHA256 = re.compile("[0-9a-f]{64}")
 _MAX_TREES = 5000  # different ones that are looked at: a training run's checkpoints, not a log of commits
 
 
@@ -42,35 +36,6 @@ async def lfs_files(request: HubRequest) -> Response:
     limit = parse_limit(request.query, _PAGE, _PAGE)
     page = items[:limit]
     return JsonResponse(page, headers=next_page(request, [page[-1]["oid"]]) if len(items) > limit else None)
-
-
-async def duplicate(request: HubRequest) -> Response:
-    """Answer whether a repository's files may be taken over into another one: the commit that names them does it."""
-    hub, identity = request.hub, request.identity
-    source = await hub.meta.run(hub.find, request.repository, identity)
-    await hub.meta.run(hub.check_files, identity, source)
-    body = await request.json()
-    target, files = body.get("target"), body.get("files")
-    if not isinstance(target, dict) or not isinstance(files, list) or len(files) > _MAX_DUPLICATES:
-        raise InvalidRecordError(
-            "request body",
-            expected=f"a target, and at most {_MAX_DUPLICATES} files",
-            found="something else",
-            action="Send both.",
-        )
-    name, repo_type = str(target.get("name", "")), str(target.get("type") or "model")
-    await hub.meta.run(hub.find_for_write, parse_repository(name, repo_type), identity)
-    digests = [str(item.get("sha256", "")) if isinstance(item, dict) else "" for item in files]
-    known = await hub.meta.run(_find_in, hub, source, [oid for oid in digests if _SHA256.fullmatch(oid)])
-    failed = [
-        {"sha256": oid, "error": "the repository has no such LFS file"} for oid in digests if oid not in known
-    ]
-    return JsonResponse({"success": [{"sha256": oid} for oid in digests if oid in known], "failed": failed})
-
-
-def _find_in(hub: Hub, repository: RepositoryId, digests: list[str]) -> set[str]:
-    found = find_known(hub.store, map(bytes.fromhex, digests), lambda asked: asked == repository)
-    return {sha256.hex() for sha256 in found}
 
 
 def list_lfs_files(hub: Hub, repository: RepositoryId) -> list[dict[str, Any]]:
@@ -110,7 +75,4 @@ def _rank(ref: RefName) -> tuple[int, int, str]:
     return 0 if is_main else 1, kinds.index(ref.kind), ref.name
 
 
-ROUTES = [
-    Route("GET HEAD", "/api/{T}/{repo}/lfs-files", lfs_files),
-    Route("POST", "/api/{T}/{repo}/lfs-files/duplicate", duplicate),
-]
+ROUTES = [Route("GET HEAD", "/api/{T}/{repo}/lfs-files", lfs_files)]

@@ -9,7 +9,7 @@ import pytest
 from tensorhub import Store
 from tensorhub.hub import api_lfs_files
 
-from .served import add_users, ask, decide, put_ready
+from .served import ask, put_ready
 
 RULES = {".gitattributes": b"*.bin filter=lfs\n"}
 
@@ -33,28 +33,3 @@ def test_all_refs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         second = client.get(first.links["next"]["url"])
         assert first.json() + second.json() == found
         assert "next" not in second.links
-
-
-def test_taking_over(store: Store) -> None:
-    """Who may read the source and write the target may; only files that the source has."""
-    put_ready(store, "ada/model", {**RULES, "w.bin": b"weights"})
-    put_ready(store, "bob/secret", {**RULES, "s.bin": b"secret"})
-    store.create_repository("datasets/ada/data")
-    url = "/api/models/ada/model/lfs-files/duplicate"
-    here, elsewhere = (hashlib.sha256(text).hexdigest() for text in (b"weights", b"secret"))
-    body = {
-        "target": {"type": "dataset", "name": "ada/data"},
-        "files": [{"sha256": here, "xetHash": "0" * 64}, {"sha256": elsewhere}, {"sha256": "x"}, 3],
-    }
-    with ask(store) as client:
-        ada, bob = add_users(client)
-        found = client.post(url, json=body, headers=ada).json()
-        assert found["success"] == [{"sha256": here}]
-        assert [item["sha256"] for item in found["failed"]] == [elsewhere, "x", ""]
-        assert client.post(url, json=body, headers=bob).status_code == 404
-        decide(client, "ada/model", "public")
-        assert client.post(url, json=body, headers=bob).status_code == 404
-        decide(client, "ada/data", "public", repo_type="dataset")
-        assert client.post(url, json=body, headers=bob).status_code == 403
-        for wrong in ({}, {"target": [], "files": []}, {"target": {}, "files": [0] * 1001}):
-            assert client.post(url, json=wrong, headers=ada).status_code in (400, 404, 422)
