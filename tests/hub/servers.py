@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,11 +15,14 @@ from tensorhub.store.store import Store
 
 
 @contextmanager
-def run_hub(store: Store, config: HubConfig | None = None) -> Iterator[tuple[str, Hub]]:
-    """Serve a store at a free port; gives the URL and the hub."""
+def run_hub(
+    store: Store, config: HubConfig | None = None, prepare: Callable[[Hub], object] = lambda _: None
+) -> Iterator[tuple[str, Hub]]:
+    """Serve a store at a free port; gives the URL and the hub, which ``prepare`` may change before it is served."""
     listener = bind(replace(config or HubConfig(), port=0))
     host, port = listener.getsockname()[:2]
     hub = Hub(store, replace(config or HubConfig(), port=port))
+    prepare(hub)
     server = make_server(hub)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -43,6 +43,8 @@ async def raw(request: HubRequest) -> Response:
 
 
 def _read(hub: Hub, file: FileView) -> bytes:
+    if file.arriving is not None:
+        return file.arriving.read()
     out = bytearray(file.nbytes)
     record = hub.store.snapshots.file_record(file.file)
     read_range(FileMap(record.segments), hub.store.reader, 0, memoryview(out))

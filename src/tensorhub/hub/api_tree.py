@@ -175,7 +175,8 @@ def describe_paths(
         else:
             item = describe_file(file)
             setting = hub.config.xet_download
-            if offers_xet(setting, file) or (with_xet and file.is_lfs and setting != "none"):
+            is_wanted = with_xet and file.is_lfs and setting != "none" and file.arriving is None
+            if offers_xet(setting, file) or is_wanted:
                 item["xetHash"] = file.xet_hash
         if expand:
             item["lastCommit"] = _describe_commit(hub, commits[name])

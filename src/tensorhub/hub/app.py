@@ -162,7 +162,13 @@ class _Call:
         began = time.perf_counter()
         try:
             response = await self._respond()
-            await response(self._scope, self._receive, self._observed_send)
+            try:
+                await response(self._scope, self._receive, self._observed_send)
+            except TensorHubError as error:
+                if self._status:
+                    raise  # the transfer is broken off: that is how a client is told now
+                failure = self._explain(error)
+                await failure(self._scope, self._receive, self._observed_send)
         finally:
             self._holding.close()
             self._app.tell(
@@ -189,15 +195,20 @@ class _Call:
             self._request = await self._parse(found)
             if found.pattern not in _UNLIMITED:
                 self._admit(self._request.identity)
+            if self._app.hub.mirror is not None:
+                await self._app.hub.mirror.prepare(self._request, found.pattern)
             return await found.handler(self._request)
         except TensorHubError as error:
-            if error.http_status >= 500 and not isinstance(error, CapacityError):
-                _LOG.error("%s %s: %s", self._scope["method"], self._raw_path(), error)
-            return self._app.error_answer(self._request, error, self._raw)
+            return self._explain(error)
         except Exception:  # noqa: BLE001 - the last door: what nobody foresaw is a bug, logged and told as one
             _LOG.exception("%s %s failed", self._scope["method"], self._raw_path())
             bug = InvariantError("the hub itself", found="a bug", action="The server's log has more.")
             return self._app.error_answer(self._request, bug, self._raw)
+
+    def _explain(self, error: TensorHubError) -> Response:
+        if error.http_status >= 500 and not isinstance(error, CapacityError):
+            _LOG.error("%s %s: %s", self._scope["method"], self._raw_path(), error)
+        return self._app.error_answer(self._request, error, self._raw)
 
     async def _parse(self, found: Match) -> HubRequest:
         hub = self._app.hub

@@ -22,6 +22,7 @@ from tensorhub.hub.config import HubConfig
 from tensorhub.hub.digest_job import DigestJob
 from tensorhub.hub.directory import Directory, Entry
 from tensorhub.hub.memo import Memo
+from tensorhub.hub.mirror import Mirror
 from tensorhub.hub.namespaces import Namespaces
 from tensorhub.hub.pages.page_data import PageData
 from tensorhub.hub.pools import Pool
@@ -41,6 +42,8 @@ from tensorhub.hub.streaming import Streams
 from tensorhub.hub.tree_index import TreeIndex
 from tensorhub.hub.upkeep import Upkeep
 from tensorhub.hub.uploads import SWEEP_S, Uploads
+from tensorhub.hub.upstream import Upstream
+from tensorhub.hub.upstream_http import UpstreamHttp
 from tensorhub.hub.xet.grants import Grants
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, RepoType
@@ -56,6 +59,7 @@ _VIEW_FILES = 200_000  # files in the kept ones together
 _KEEP_USES_S = 60.0  # as exact as people need to know when a token was used last
 _PROFILES = 256  # profiles kept, with their cards; the largest card takes some 500 kB
 _META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
+_NETWORK_THREADS = 16  # they only wait
 _WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
 
 
@@ -99,6 +103,10 @@ class Hub:
         Small jobs that are done again and again; add to it before :meth:`start`.
     uploads, grants
         What came and waits for its commit; tokens for the Xet endpoints.
+    network
+        Threads that wait for another hub.
+    mirror
+        Fetches what is missing from another hub; None where there is none.
     pulls, locks
         Pull requests; one change at a time to each repository.
     directory
@@ -135,6 +143,10 @@ class Hub:
         self.last_commits: Memo[Digest, Mapping[str, CommitReference]] = Memo(_VIEW_FILES)
         self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
         self.page_data = PageData(store, self.directory)
+        self.network = Pool("network", _NETWORK_THREADS, 1024)
+        self.mirror: Mirror | None = None
+        if config.upstream:
+            self.mirror = Mirror(self, Upstream(UpstreamHttp(config.upstream, config.upstream_token)))
         self._views: OrderedDict[Digest, tuple[dict[str, FileView], LfsRules]] = OrderedDict()
         self._views_files = 0
         self._lock = threading.Lock()
@@ -151,7 +163,9 @@ class Hub:
         self.digests.stop()
         self.upkeep.stop()
         self.directory.stop()
-        for pool in (self.reads, self.meta, self.writes):
+        if self.mirror is not None:
+            self.mirror.close()
+        for pool in (self.reads, self.meta, self.writes, self.network):
             pool.close()
         self.page_data.close()
 
@@ -258,6 +272,7 @@ class Hub:
         NotReadyError
             SHA-256 digests of its files are still being computed.
         """
+        fetches = self.mirror.fetches_of(repository) if self.mirror is not None else []
         reference = self.store.snapshots.resolve(repository, revision or "main")
         newest = reference
         is_id = revision is not None and newest.commit_id.startswith(revision)
@@ -273,6 +288,8 @@ class Hub:
             reference = parents[0]
         if reference != newest:
             self.digests.wake()
+        for fetch in fetches:
+            view = fetch.overlay(view)
         return view
 
     def view_at(self, repository: RepositoryId, reference: CommitReference) -> RevisionView | None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from tensorhub.errors import FileEntryNotFoundError, NotFoundError, UsageError
+from tensorhub.hub.arriving import ArrivingStream
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import error_response
 from tensorhub.hub.revision_view import FileView, RevisionView
@@ -55,6 +56,9 @@ async def resolve(request: HubRequest) -> Response:
         file = view.file(path)
     except FileEntryNotFoundError as error:
         return answer_missing(request, view, error)
+    if file.arriving is not None and file.arriving.is_here:  # since we looked
+        view = await hub.meta.run(hub.view, found, request.params["rev"])
+        file = view.file(path)
     return await _answer(request, view, file)
 
 
@@ -89,6 +93,17 @@ async def _answer(request: HubRequest, view: RevisionView, file: FileView) -> Re
             headers["content-range"] = f"bytes {start}-{stop - 1}/{file.nbytes}"
     if request.raw.method == "HEAD":
         return Response(status_code=status, headers={**headers, "content-length": str(stop - start)})
+    if file.arriving is not None:
+        return ArrivingStream(
+            file.arriving.want(),
+            start,
+            stop - start,
+            open_range=file.arriving.open_range,
+            pool=hub.network,
+            streams=hub.streams,
+            status_code=status,
+            headers=headers,
+        )
     record = await hub.meta.run(hub.store.snapshots.file_record, file.file)
     return FileStream(
         record,
@@ -128,6 +143,8 @@ def file_headers(request: HubRequest, view: RevisionView, file: FileView) -> dic
 
 def offers_xet(setting: str, file: FileView) -> bool:
     """Say whether a file is offered for download through Xet."""
+    if file.arriving is not None:
+        return False
     return file.is_lfs and (setting == "all" or (setting == "large" and file.nbytes > XET_MIN_NBYTES))
 
 

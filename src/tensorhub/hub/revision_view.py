@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pathspec.patterns.gitignore import GitIgnorePatternError
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
@@ -20,6 +21,9 @@ from tensorhub.errors import FileEntryNotFoundError
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import Commit, CommitReference, FileMode
+
+if TYPE_CHECKING:
+    from tensorhub.hub.arriving import ArrivingFile
 
 LFS_NBYTES = (
     10_000_000  # a larger file is LFS whatever its name; the Hugging Face hub's limit for regular files
@@ -48,6 +52,9 @@ class FileView:
         Git's blob id of the content, 20 bytes; None where it is not known.
     is_lfs
         Whether clients are told that it is an LFS file.
+    arriving
+        Of a file that is still on its way from another hub. Until it is here, ``file`` says nothing, and
+        ``sha256`` of a regular one is empty.
     """
 
     path: str
@@ -57,6 +64,7 @@ class FileView:
     sha256: bytes
     git_sha1: bytes | None
     is_lfs: bool
+    arriving: ArrivingFile | None = None
 
     @property
     def pointer(self) -> bytes:

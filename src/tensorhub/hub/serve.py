@@ -30,6 +30,7 @@ from tensorhub.hub.config import HubConfig
 from tensorhub.hub.health import Health, health_route
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.metrics import HubMetrics, metrics_route
+from tensorhub.hub.mirror_metrics import collect_mirror
 from tensorhub.hub.pages.routes import ROUTES as PAGE_ROUTES
 from tensorhub.hub.pages.routes import make_error_page
 from tensorhub.hub.protocol import BoundedProtocol
@@ -60,6 +61,8 @@ ROUTES: list[Route] = [
 def make_app(hub: Hub) -> HubApp:
     """Put the application together."""
     metrics, health = HubMetrics(hub), Health(hub)
+    if (mirror := hub.mirror) is not None:
+        metrics.add(lambda: collect_mirror(mirror))
     routes = [health_route(health), metrics_route(metrics), *ROUTES]
     return HubApp(hub, routes, observers=[RequestLog(), metrics], error_page=make_error_page(hub))
 

@@ -13,13 +13,12 @@ import os
 from pathlib import Path
 
 from tensorhub.codecs.mode import Mode
-from tensorhub.errors import IntegrityError
 from tensorhub.formats.hf_cache import CachedRepository, CachedRevision, default_hf_cache, scan_hf_cache
 from tensorhub.schema.digest import DIGEST_NBYTES, Digest
 from tensorhub.schema.facts import Fact, FactKind
-from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref
-from tensorhub.schema.records import CommitReference
+from tensorhub.schema.names import RefName, RepositoryId, parse_ref
 from tensorhub.store.commit_facts import CommitFacts
+from tensorhub.store.kept_commits import keep_commit, keeping_ref
 from tensorhub.store.leases import store_lock
 from tensorhub.store.progress import Progress, Quiet
 from tensorhub.store.store import Store
@@ -81,7 +80,7 @@ def _add_repository(
     results: list[AddResult] = []
     for revision in cached.revisions:
         # Content that no ref reaches would be garbage; a commit known only by its id gets a ref that says so.
-        refs = names.get(revision.commit_id) or [_keeping_ref(revision.commit_id)]
+        refs = names.get(revision.commit_id) or [keeping_ref(revision.commit_id)]
         results.append(_add_revision(store, repository, revision, refs, mode, listener, workers))
     return results
 
@@ -109,7 +108,7 @@ def _add_revision(
         if not is_same:
             if present is not None:
                 with store_lock(store.layout):  # before the move, so that a kill between loses nothing
-                    _keep(store, repository, main, present, listener)
+                    keep_commit(store, repository, main, present, listener)
             transaction.delete_all()
         elif present is not None:
             # What an earlier import had and this cache lacks stays; the union is whole if either was.
@@ -129,41 +128,10 @@ def _add_revision(
             for ref in refs[1:]:
                 old = store.ref_store.read(repository, ref)
                 if old is not None and old != reference:
-                    _keep(store, repository, ref, old, listener)
+                    keep_commit(store, repository, ref, old, listener)
                 store.ref_store.swap(repository, ref, old, reference)
     listener.end()
     return result
-
-
-def _keeping_ref(commit_id: str, suffix: str = "") -> RefName:
-    """Name the ref that keeps a commit known only by its id."""
-    return RefName(RefKind.CONVERT, f"commit-{commit_id}{suffix}")
-
-
-def _keep(
-    store: Store, repository: RepositoryId, moving: RefName, old: CommitReference, listener: Progress
-) -> None:
-    """Give a commit that only ``moving`` reaches a ref of its own. Call under the store lock."""
-    try:
-        store.snapshots.commit(old.digest)
-    except IntegrityError:
-        return  # it is lost already
-    refs = store.ref_store.list(repository)
-    for ref, reference in refs.items():
-        if ref != moving and _reaches(store, reference, old):
-            return
-    ref = _keeping_ref(old.commit_id)
-    if ref in refs or ref == moving:  # another import of the same commit, with other files
-        ref = _keeping_ref(old.commit_id, f"-{old.digest.hex[:12]}")
-    store.ref_store.swap(repository, ref, refs.get(ref), old)
-    listener.notice(f"{repository}: {moving} moves; the commit {old.commit_id} stays as {ref}")
-
-
-def _reaches(store: Store, start: CommitReference, wanted: CommitReference) -> bool:
-    try:
-        return any(item.digest == wanted.digest for item in store.snapshots.walk([start]))
-    except IntegrityError:
-        return False  # what a damaged history reaches cannot be relied on
 
 
 def _put_files(transaction: CommitTransaction, revision: CachedRevision) -> None:
