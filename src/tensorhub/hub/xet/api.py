@@ -23,6 +23,7 @@ from starlette.responses import Response
 from tensorhub.errors import AuthenticationError, ForbiddenError, NotFoundError, UploadNotFoundError
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER
 from tensorhub.hub.hub import Hub
+from tensorhub.hub.receiving import receive_pieces
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.resolve import RangeNotSatisfiableError, parse_range
 from tensorhub.hub.responses import JsonResponse
@@ -34,9 +35,9 @@ from tensorhub.hub.xet.hashes import parse_hash
 from tensorhub.hub.xet.shard import MAX_SHARD_NBYTES, parse_shard
 from tensorhub.hub.xet.virtual import Term, frame, make_term, plan_terms, xorb_name
 from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
+from tensorhub.hub.xet.xorb_files import open_body, write_body
 from tensorhub.schema.digest import Digest
 
-_WRITE_NBYTES = 1 << 20  # handed to a thread at once; pieces of a body are some 64 KiB
 _TURNS: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # of a hub and a user
 
 
@@ -146,14 +147,9 @@ async def _received(request: HubRequest, user: str, max_nbytes: int) -> AsyncIte
     nbytes = int(announced) if announced.isdecimal() and len(announced) < 20 else max_nbytes
     path = await hub.meta.run(hub.uploads.begin_body, min(nbytes, max_nbytes), user)
     try:
-        pending = bytearray()
-        with await hub.meta.run(path.open, "wb", 0) as file:
-            async for piece in request.stream(max_nbytes):
-                pending += piece
-                if len(pending) >= _WRITE_NBYTES:
-                    await hub.meta.run(file.write, pending)
-                    pending = bytearray()
-            await hub.meta.run(file.write, pending)
+        with await hub.meta.run(open_body, path) as file:
+            async for piece in receive_pieces(request, max_nbytes):
+                await hub.meta.run(write_body, file, piece)
         yield path
     finally:
         hub.uploads.drop_body(path)

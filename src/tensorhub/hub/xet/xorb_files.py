@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from tensorhub.errors import FormatError, InvalidRecordError, SourceChangedError, from_os_error
@@ -238,3 +239,33 @@ class XorbFiles:
             self._chunks_nbytes += len(chunk)
             while self._chunks_nbytes > _CACHE_NBYTES:
                 self._chunks_nbytes -= len(self._chunks.popitem(last=False)[1])
+
+
+def open_body(path: Path) -> FileIO:
+    """Open a file for a body that comes.
+
+    Raises
+    ------
+    BackendError
+        The disk is full, read-only, and the like.
+    """
+    try:
+        return FileIO(path, "xb")
+    except OSError as error:
+        raise from_os_error(error, f"receiving {path.name}") from error
+
+
+def write_body(file: FileIO, piece: bytes) -> None:
+    """Write the next piece of a body.
+
+    Raises
+    ------
+    BackendError
+        The disk is full, and the like.
+    """
+    view = memoryview(piece)
+    try:
+        while view:
+            view = view[file.write(view) :]
+    except OSError as error:
+        raise from_os_error(error, "receiving an upload") from error

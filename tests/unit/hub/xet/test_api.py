@@ -1,17 +1,20 @@
 """The Xet endpoints over HTTP: honest uploads, and all kinds of others."""
 
+import errno
 import hashlib
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
+from tensorhub.errors import from_os_error
 from tensorhub.hub.access import Role, Visibility
 from tensorhub.hub.app import HubApp
 from tensorhub.hub.config import HubConfig
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.serve import ROUTES
 from tensorhub.hub.tokens import Scope
+from tensorhub.hub.xet import api
 from tensorhub.hub.xet.hashes import to_text
 from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
 from tensorhub.schema.digest import Digest
@@ -183,6 +186,18 @@ def test_a_full_disk_is_told(hub, access, monkeypatch):
     monkeypatch.setattr(type(hub.uploads.space), "_free", lambda self: 0)
     assert access.send("/v1/xorbs/default/" + "0" * 64, b"x").status_code == 507
     assert files_left(hub) == []
+
+
+def test_a_disk_that_fills_up_is_told(hub, access, monkeypatch):
+    """A body that does not fit while it comes is 507, too, and leaves nothing."""
+
+    def fail(file, piece):
+        raise from_os_error(OSError(errno.ENOSPC, "full"), "receiving")
+
+    monkeypatch.setattr(api, "write_body", fail)
+    assert access.send("/v1/xorbs/default/" + "0" * 64, b"x").status_code == 507
+    assert files_left(hub) == []
+    assert hub.uploads.space.nbytes == 0
 
 
 def test_forged_shards_are_refused(hub, access, client):
