@@ -19,6 +19,7 @@ from tensorhub.hub.hub import Hub
 from tensorhub.hub.profile import Profile
 from tensorhub.hub.profile_reader import read_card, read_profile
 from tensorhub.hub.request import HubRequest
+from tensorhub.hub.resolve import revision_headers
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import FileView, RevisionView
 from tensorhub.hub.routes import Route
@@ -70,7 +71,7 @@ async def info(request: HubRequest) -> Response:
     )
     if request.flag("securityStatus"):
         item["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
-    return JsonResponse(item, headers={"X-Repo-Commit": view.commit_id} if view else None)
+    return JsonResponse(item, headers=revision_headers(view) if view else None)
 
 
 def parse_expand(request: HubRequest, repo_type: RepoType) -> frozenset[str]:

@@ -14,6 +14,7 @@ from tensorhub.hub import (
     api_lfs_files,
     api_list,
     api_raw,
+    api_safetensors,
     api_side_calls,
     api_tree,
 )
@@ -27,6 +28,7 @@ ROUTES: list[Route] = [
     *api_tree.ROUTES,
     *api_history.ROUTES,
     *api_lfs_files.ROUTES,
+    *api_safetensors.ROUTES,
     *api_list.ROUTES,
     *api_info.ROUTES,
 ]

@@ -20,7 +20,7 @@ from tensorhub.hub.dates import iso_date
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.last_commits import find_last_commits
 from tensorhub.hub.request import HubRequest
-from tensorhub.hub.resolve import answer_missing, offers_xet
+from tensorhub.hub.resolve import answer_missing, offers_xet, revision_headers
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import FileView, RevisionView
 from tensorhub.hub.routes import Route
@@ -52,7 +52,7 @@ async def tree(request: HubRequest) -> Response:
     except FileEntryNotFoundError as error:
         return answer_missing(request, view, error)
     items = await hub.meta.run(describe_paths, hub, view, names, expand=expand)
-    headers = {"X-Repo-Commit": view.commit_id}
+    headers = revision_headers(view)
     if has_more:
         headers |= next_page(request, [names[-1]])
     return JsonResponse(items, headers=headers)
@@ -73,7 +73,7 @@ async def paths_info(request: HubRequest) -> Response:
         elif view.commit.is_partial:
             return answer_missing(request, view, missing(view, path))
     items = await hub.meta.run(describe_paths, hub, view, list(names), expand=expand, with_xet=True)
-    return JsonResponse(items, headers={"X-Repo-Commit": view.commit_id})
+    return JsonResponse(items, headers=revision_headers(view))
 
 
 async def _read_paths(request: HubRequest) -> tuple[list[str], bool]:

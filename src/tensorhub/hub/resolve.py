@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tensorhub.errors import FileEntryNotFoundError, NotFoundError, UsageError
 from tensorhub.hub.arriving import ArrivingStream
 from tensorhub.hub.request import HubRequest
-from tensorhub.hub.responses import error_response
+from tensorhub.hub.responses import error_response, header_text
 from tensorhub.hub.revision_view import FileView, RevisionView
 from tensorhub.hub.routes import Route
 from tensorhub.hub.streaming import FileStream
@@ -60,6 +60,17 @@ async def resolve(request: HubRequest) -> Response:
         view = await hub.meta.run(hub.view, found, request.params["rev"])
         file = view.file(path)
     return await _answer(request, view, file)
+
+
+def revision_headers(view: RevisionView) -> dict[str, str]:
+    """Give the headers of an answer about a revision; clients say once that it was imported in part."""
+    headers = {"X-Repo-Commit": view.commit_id}
+    if view.commit.is_partial:
+        headers["X-HF-Warning"] = (
+            f"partial-{view.commit_id[:12]}; {header_text(str(view.repository))} was imported in part: files that are "
+            "not listed may exist where it came from."
+        )
+    return headers
 
 
 def answer_missing(request: HubRequest, view: RevisionView, error: FileEntryNotFoundError) -> Response:

@@ -185,7 +185,10 @@ def test_partial_import(store: Store) -> None:
         ):
             assert response.status_code == 404
             assert "x-error-code" not in response.headers
-        assert names(client.get(URL).json()) == ["a.txt"]
+        listed = client.get(URL)
+        assert names(listed.json()) == ["a.txt"]
+        for response in (listed, client.get("/api/models/ada/model")):
+            assert "imported in part" in response.headers["x-hf-warning"]
 
 
 def test_spelling_of_revisions(client: TestClient, store: Store) -> None:
