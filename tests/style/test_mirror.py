@@ -29,6 +29,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "hub/arriving.py": "tests/unit/hub/test_mirror.py",
     "hub/download.py": "tests/unit/hub/test_fetching.py",
     "hub/fetch_plan.py": "tests/unit/hub/test_fetching.py",
+    "hub/pulling.py": "tests/cli/test_pull.py",
     "hub/mirror_metrics.py": "tests/unit/hub/test_mirror.py",
     "store/kept_commits.py": "tests/unit/store/test_import_cache.py",
     "hub/exchange.py": "tests/unit/hub/test_request_log.py",

@@ -1,6 +1,6 @@
-"""Results about users, tokens and what was done: frozen values without logic.
+"""Results about users, tokens, what was done and what was brought in: frozen values without logic.
 
-Duty: what ``Accounts``, ``AuditLog`` and their commands give back. Not its duty: anything else.
+Duty: what ``Accounts``, ``AuditLog``, ``pull_revision`` and their commands give back. Not its duty: anything else.
 Invariants: no value holds a secret but :class:`NewToken`, which exists once. Field names are those of the JSON that the
 command line prints; ``docs/cli.md`` documents them.
 """
@@ -55,3 +55,17 @@ class AuditEntry:
     subject: str
     detail: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """A revision that was brought in from another hub, as far as it was wanted."""
+
+    repository: str
+    revision: str
+    commit_id: str
+    files: int
+    nbytes: int
+    fetched_files: int
+    fetched_nbytes: int
+    is_partial: bool
