@@ -78,11 +78,12 @@ conformance: $(STAMP)  ## the Hugging Face client's own tests against our hub: m
 	$(BIN)/python -m tests.conformance_hf.run $(ARGS)
 
 # Other clients live in environments of their own below build/; PyTorch makes the second one large.
-test-clients: $(STAMP)  ## an earlier client, transformers, diffusers and datasets against our hub
-	"$(PYTHON)" -m venv build/clients/old && build/clients/old/bin/pip install --quiet huggingface_hub==1.9.2
+test-clients: $(STAMP)  ## earlier clients, transformers, diffusers and datasets against our hub
+	for release in 0.36.2 1.9.2 1.33.0; do "$(PYTHON)" -m venv build/clients/$$release && \
+		build/clients/$$release/bin/pip install --quiet huggingface_hub==$$release; done
 	"$(PYTHON)" -m venv build/clients/libraries && build/clients/libraries/bin/pip install --quiet torch==2.13.0 \
 		transformers diffusers datasets
-	TENSORHUB_OLD_CLIENT_PYTHON=build/clients/old/bin/python TENSORHUB_LIBRARIES_PYTHON=build/clients/libraries/bin/python \
+	TENSORHUB_OLD_CLIENTS=build/clients TENSORHUB_LIBRARIES_PYTHON=$(CURDIR)/build/clients/libraries/bin/python \
 		$(BIN)/pytest tests/hub/clients/test_client_others.py $(ARGS)
 
 build: $(STAMP)  ## a wheel in dist/

@@ -6,7 +6,7 @@ It needs the package index for the client and what its tests import, and nothing
 
     python -m tests.conformance_hf.run --json benchmarks/records/conformance.json
     python -m tests.conformance_hf.run -k upload_folder --show      # some tests, with their tracebacks
-    python -m tests.conformance_hf.run --derive                     # which tests ask the hub for anything
+    python -m tests.conformance_hf.run --derive tests.txt           # which tests ask the hub for anything
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=ROOT / "build" / "conformance", help="where things are kept"
     )
-    parser.add_argument(
-        "--derive", action="store_true", help="print the tests that ask the hub, instead of the verdict"
-    )
+    parser.add_argument("--derive", type=Path, help="run all, and write those that ask the hub to this file")
     parser.add_argument("--show", action="store_true", help="show pytest's output, with tracebacks")
     parser.add_argument("-k", dest="select", metavar="EXPRESSION", help="run only tests in scope that match")
     return parser.parse_args()
@@ -83,7 +81,9 @@ def run_client_tests(
     command = [str(python), "-m", "pytest", "-m", "not production and not inference"]
     command += [f"--ignore-glob=*{name}*" for name in client.IGNORED]
     command += ["--tb=short", "-rN"] if arguments.show else ["--tb=no", "-q", "-rN"]
-    if not arguments.derive:
+    if arguments.derive:
+        command += ["--continue-on-collection-errors"]  # modules of what is not in scope import more
+    else:
         environment["CONFORMANCE_SCOPE"] = str(SCOPE)
         files = sorted({line.partition("::")[0] for line in read_scope()})
         command += files
@@ -110,9 +110,9 @@ def main() -> None:
             outcomes = run_client_tests(arguments, python, work / "client", work, seeds.endpoint)
         verdicts = results.read_outcomes(outcomes)
     if arguments.derive:
-        for test, verdict in verdicts.items():
-            if verdict["asked_the_hub"] and not any(part in test for part in OUT_OF_SCOPE):
-                print(test)
+        asking = [test for test, verdict in verdicts.items() if verdict["asked_the_hub"]]
+        asking = [test for test in asking if not any(part in test for part in OUT_OF_SCOPE)]
+        arguments.derive.write_text("".join(f"{test}\n" for test in sorted(asking)), encoding="utf-8")
         return
     scope = [test for test in read_scope() if not arguments.select or test in verdicts]
     summary = results.summarize(scope, verdicts)

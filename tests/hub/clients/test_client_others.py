@@ -45,12 +45,14 @@ def test_newest_client_walks(hub_url: str, tmp_path: Path) -> None:
     walk(sys.executable, "client_walk.py", hub_url, tmp_path, str(tmp_path))
 
 
-def test_client_walks(hub_url: str, tmp_path: Path) -> None:
-    """A client of release 1.9, which still asks how a file may be sent, does it too."""
-    python = os.environ.get("TENSORHUB_OLD_CLIENT_PYTHON")
-    if not python:
-        pytest.skip("no interpreter with huggingface_hub 1.9.2; make test-clients makes one")
-    walk(python, "client_walk.py", hub_url, tmp_path, str(tmp_path))
+@pytest.mark.parametrize("release", ["0.36.2", "1.9.2", "1.33.0"])
+def test_old_client_walks(hub_url: str, tmp_path: Path, release: str) -> None:
+    """Earlier clients do it too: those that ask how a file may be sent, and those that no longer do."""
+    environments = os.environ.get("TENSORHUB_OLD_CLIENTS")
+    if not environments:
+        pytest.skip(f"no environment with huggingface_hub {release}; make test-clients makes one")
+    python = Path(environments).absolute() / release / "bin" / "python"
+    walk(str(python), "client_walk.py", hub_url, tmp_path, str(tmp_path))
 
 
 @pytest.mark.parametrize("library", ["transformers", "diffusers", "datasets"])
