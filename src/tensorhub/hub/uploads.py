@@ -9,6 +9,7 @@ are no part of the store: losing them costs an upload in progress, nothing else.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from typing import Protocol
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
+from tensorhub.errors import TensorHubError
 from tensorhub.formats.source import ByteSource
 from tensorhub.hub.lfs_files import LfsFiles, LfsWriter
 from tensorhub.hub.upload_space import UploadSpace
@@ -32,6 +34,7 @@ from tensorhub.store.state import State
 from tensorhub.store.store import Store
 from tensorhub.store.uploads import UPLOAD_AGE_S
 
+_LOG = logging.getLogger("tensorhub.hub")
 SWEEP_S = 3600  # how often old uploads are looked for
 _BATCH_ROWS = 200  # rows in one insert
 
@@ -113,7 +116,7 @@ class Uploads:
         return StagedXetFile(f"upload {sha256.hex()[:12]}", unpack_runs(row.runs), self._reader)
 
     def committed(self, files: Iterable[tuple[bytes, Digest]], user: str) -> None:
-        """Give back the space of files that a published commit took up. Nothing is lost if it is never called.
+        """Give back the space of files that a published commit took up.
 
         Parameters
         ----------
@@ -121,7 +124,17 @@ class Uploads:
             (SHA-256, digest of the file record) of each; those that were not uploaded are skipped.
         user
             Who uploaded them.
+
+        Notes
+        -----
+        The commit is made, so no failure is told to its client: what could not be given back goes after a day.
         """
+        try:
+            self._take_up(list(files), user)
+        except TensorHubError as error:
+            _LOG.warning("giving back uploads of a commit: %s", error)
+
+    def _take_up(self, files: Sequence[tuple[bytes, Digest]], user: str) -> None:
         columns = schema.upload.c
         taken, made = set[bytes](), list[tuple[Digest, Sequence[ChunkRun]]]()
         with self._lock:

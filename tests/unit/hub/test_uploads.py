@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tensorhub import Store
-from tensorhub.errors import InvalidRecordError, UploadNotFoundError
+from tensorhub.errors import InvalidRecordError, StoreLockedError, UploadNotFoundError
 from tensorhub.hub.uploads import Uploads
 from tensorhub.hub.xet.shard import parse_shard
 from tensorhub.store.gc import collect_garbage
@@ -196,6 +196,19 @@ def test_proof_stops_when_nobody_waits(uploads):
     shard = make_shard([(None, [(xorb, 0, 20, length(CHUNKS))])])
     with pytest.raises(InvalidRecordError, match="a client that waits"):
         uploads.stage(parse_shard(shard), "ada", lambda: True)
+
+
+def test_a_failure_after_a_commit_is_logged(store, uploads, monkeypatch, caplog):
+    """A commit that was published is not told as failed; what it took up is found again, and swept later."""
+    send_lfs(uploads, "ada")
+
+    def fail(files):
+        raise StoreLockedError("state", expected="a free one", found="a writer")
+
+    monkeypatch.setattr(uploads.map, "commit", fail)
+    commit(store, uploads, "ada", SHA256)
+    assert "giving back uploads" in caplog.text
+    assert content(uploads.find(SHA256, "ada")) == DATA
 
 
 def test_old_uploads_go(store, uploads):
