@@ -74,7 +74,12 @@ GOOD = {
     "kind": "models",
 }
 READ = [route for route in ROUTES if "GET" in route.methods]
-POSTED = [route for route in ROUTES if "POST" in route.methods and "GET" not in route.methods]
+SESSION = ("/login", "/logout")  # they set a cookie, and answer with pages
+POSTED = [
+    route
+    for route in ROUTES
+    if "POST" in route.methods and "GET" not in route.methods and route.pattern not in SESSION
+]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +128,7 @@ def test_parts(client: TestClient, route: object) -> None:
     """Every part of every path that is read."""
     pattern = route.pattern  # type: ignore[attr-defined]
     names = re.findall(r"\{(\w+)\}", pattern)
-    assert send(client, "GET", fill(pattern, "", "")) in (200, 204, 400, 401, 403, 404, 501)
+    assert send(client, "GET", fill(pattern, "", "")) in (200, 204, 400, 401, 403, 404, 422, 501)
     for name, value in product(names, PARTS):
         send(client, "GET", fill(pattern, name, value))
 
