@@ -229,7 +229,7 @@ class Uploads:
         FormatError
             It is not the xorb that it is said to be; it is removed.
         """
-        table = self.xorbs.finish(path, xorb)
+        table = self.xorbs.finish(path, xorb, _key(user))
         self.map.add(xorb, table.lengths(), _key(user))
 
     def drop_body(self, path: Path) -> None:

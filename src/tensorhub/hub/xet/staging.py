@@ -104,7 +104,7 @@ class ChunkReader:
     def read_run(self, run: ChunkRun, place: _InXorb | _InFiles, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the content of a run from ``offset``."""
         if isinstance(place, _InXorb):
-            self._files.read_range(run.xorb, place.opened, place.offset + offset, out)
+            self._files.read_range(place.opened, place.offset + offset, out)
             return
         index = bisect_right(place.starts, offset) - 1
         done = 0

@@ -13,6 +13,7 @@ four. hf-xet 1.1.2 and older append a footer that says again what the chunks say
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ _FOOTER = b"XETBLOB"
 _WINDOW_NBYTES = 1 << 20  # read at once; any number above the largest chunk is right
 
 PLAIN, LZ4, GROUPED_LZ4 = 0, 1, 2
+ChunkSink = Callable[[bytes | memoryview], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,13 @@ class ChunkTable:
         Offset of each chunk's header in the xorb, and at last the end of the last chunk.
     starts
         Offset of each chunk in the decoded xorb, and at last its length.
+    is_plain
+        No chunk is compressed.
     """
 
     offsets: array[int]
     starts: array[int]
+    is_plain: bool
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -85,7 +90,7 @@ def scan_xorb(source: ByteSource) -> ChunkTable:
     InvalidRecordError, LimitExceededError, UnsupportedVersionError
         The bytes are no xorb, or one above the format's limits.
     """
-    return _walk(source, None)
+    return _walk(source)
 
 
 def hash_chunks(source: ByteSource) -> list[bytes]:
@@ -96,12 +101,12 @@ def hash_chunks(source: ByteSource) -> list[bytes]:
     InvalidRecordError, LimitExceededError, UnsupportedVersionError
         As for :func:`scan_xorb`.
     """
-    hashes: list[tuple[bytes, int]] = []
-    _walk(source, hashes)
-    return [value for value, _ in hashes]
+    hashes: list[bytes] = []
+    _walk(source, lambda chunk: hashes.append(chunk_hash(chunk)))
+    return hashes
 
 
-def check_xorb(source: ByteSource, expected: bytes) -> ChunkTable:
+def check_xorb(source: ByteSource, expected: bytes, write: ChunkSink | None = None) -> ChunkTable:
     """Decode every chunk of a xorb and compare its hash.
 
     Parameters
@@ -110,6 +115,8 @@ def check_xorb(source: ByteSource, expected: bytes) -> ChunkTable:
         The xorb as it was received.
     expected
         The hash that it goes by.
+    write
+        Told each decoded chunk, in order, before the xorb's hash is known; the chunk is borrowed.
 
     Returns
     -------
@@ -128,18 +135,25 @@ def check_xorb(source: ByteSource, expected: bytes) -> ChunkTable:
     Some 3 GB/s on one core where chunks are plain, 1.1 GB/s where they are grouped; a buffer of 1 MiB.
     """
     hashes: list[tuple[bytes, int]] = []
-    table = _walk(source, hashes)
+
+    def take(chunk: bytes | memoryview) -> None:
+        hashes.append((chunk_hash(chunk), len(chunk)))
+        if write is not None:
+            write(chunk)
+
+    table = _walk(source, take)
     if (found := xorb_hash(hashes)) != expected:
         raise _reject("xorb", f"the hash {to_text(expected)}", to_text(found))
     return table
 
 
-def _walk(source: ByteSource, hashes: list[tuple[bytes, int]] | None) -> ChunkTable:
+def _walk(source: ByteSource, take: ChunkSink | None = None) -> ChunkTable:
     if source.nbytes > MAX_BODY_NBYTES:
         raise _too_much("xorb", f"{MAX_BODY_NBYTES} bytes", f"{source.nbytes}")
     offsets, starts = array("I", [0]), array("I", [0])
     buffer = bytearray(min(_WINDOW_NBYTES, source.nbytes))
     at, first, last = 0, 0, 0  # of the next chunk; of the window
+    is_plain = True
     while at < source.nbytes:
         if last - at < min(HEADER_NBYTES + _MAX_STORED_CHUNK, source.nbytes - at):
             first, last = at, min(at + len(buffer), source.nbytes)
@@ -152,8 +166,9 @@ def _walk(source: ByteSource, hashes: list[tuple[bytes, int]] | None) -> ChunkTa
         stop = HEADER_NBYTES + stored_nbytes
         if stop > len(window):
             raise _reject("chunk of a xorb", f"{stored_nbytes} bytes", "the end of the xorb")
-        if hashes is not None:
-            hashes.append((chunk_hash(decode_chunk(window[HEADER_NBYTES:stop], scheme, nbytes)), nbytes))
+        is_plain = is_plain and scheme == PLAIN
+        if take is not None:
+            take(decode_chunk(window[HEADER_NBYTES:stop], scheme, nbytes))
         at += stop
         if len(starts) > MAX_CHUNKS or starts[-1] + nbytes > MAX_XORB_NBYTES:
             raise _too_much("xorb", f"{MAX_CHUNKS} chunks of {MAX_XORB_NBYTES} bytes in all", "more")
@@ -161,7 +176,7 @@ def _walk(source: ByteSource, hashes: list[tuple[bytes, int]] | None) -> ChunkTa
         starts.append(starts[-1] + nbytes)
     if len(starts) == 1:
         raise _reject("xorb", "at least one chunk", "none")
-    return ChunkTable(offsets, starts)
+    return ChunkTable(offsets, starts, is_plain)
 
 
 def _check_footer(source: ByteSource, at: int) -> None:

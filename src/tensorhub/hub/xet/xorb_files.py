@@ -1,10 +1,10 @@
-"""Received xorbs: on disk as they came, until all of their chunks lie in the store.
+"""Received xorbs: on disk with plain chunks, until all of their chunks lie in the store.
 
-Duty: receive, check, keep, open, decode ranges. Not its duty: who sent them, and where their chunks are afterwards
-(``xorb_map``).
+Duty: receive, check, unpack, keep, open, read ranges. Not its duty: who sent them, and where their chunks are
+afterwards (``xorb_map``).
 Invariants: a xorb lies under its hash only after every chunk and the hash were checked; one that an earlier process
-received is checked again before it is used. Decoded chunks are kept in a cache of fixed size. Safe to use from many
-threads; a xorb that is removed while it is read stays readable for who has it.
+received is checked again before it is used. Safe to use from many threads; a xorb that is removed while it is read
+stays readable for who has it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,16 @@ from tensorhub.hub.upload_space import UploadSpace, make_folder
 from tensorhub.hub.xet.hashes import parse_hash, to_text
 from tensorhub.hub.xet.xorb import (
     HEADER_NBYTES,
-    PLAIN,
     ChunkTable,
     check_xorb,
-    decode_chunk,
     hash_chunks,
-    parse_header,
+    plain_header,
     scan_xorb,
 )
 
 _OPEN_XORBS = (
     64  # a descriptor and some 10 kB of offsets each; one file in the making reads two or three at a time
 )
-_CACHE_NBYTES = 16 << 20  # decoded chunks: readers ask for pieces that end inside one
 
 
 class OpenXorb:
@@ -92,8 +89,6 @@ class XorbFiles:
         self._lock = threading.Lock()
         self._open: OrderedDict[bytes, OpenXorb] = OrderedDict()
         self._checked: set[bytes] = set()
-        self._chunks: OrderedDict[tuple[bytes, int], bytes | memoryview] = OrderedDict()
-        self._chunks_nbytes = 0
 
     def path(self, xorb: bytes) -> Path:
         """Where a xorb lies."""
@@ -119,19 +114,32 @@ class XorbFiles:
         self._space.charge(str(path), user, nbytes)
         return path
 
-    def finish(self, path: Path, xorb: bytes) -> ChunkTable:
-        """Check a body that was written, and keep it under its hash.
+    def finish(self, path: Path, xorb: bytes, user: str) -> ChunkTable:
+        """Check a body that was written, and keep it, decoded, under its hash.
+
+        Parameters
+        ----------
+        path, xorb
+            The body, and the hash that it goes by.
+        user
+            Whose space it takes.
 
         Raises
         ------
         FormatError
             It is not the xorb that it is said to be; then it is removed.
+        OutOfSpaceError
+            There is no room for it.
         """
         try:
             received = OpenXorb(path)
-            table = check_xorb(received, xorb)
-            if table.stored_nbytes < received.nbytes:
-                os.truncate(path, table.stored_nbytes)  # a footer
+            table = scan_xorb(received)
+            if table.is_plain:
+                check_xorb(received, xorb)
+                if table.stored_nbytes < received.nbytes:
+                    os.truncate(path, table.stored_nbytes)  # a footer
+            else:
+                path = self._unpack(path, received, table, xorb, user)
             make_folder(self._folder)
             path.replace(self.path(xorb))
         except OSError as error:
@@ -144,6 +152,27 @@ class XorbFiles:
         with self._lock:
             self._checked.add(xorb)
         return table
+
+    def _unpack(self, path: Path, received: OpenXorb, table: ChunkTable, xorb: bytes, user: str) -> Path:
+        """Check a xorb and write it anew with plain chunks; gives where it lies then.
+
+        Its files are read three times more, to be proven and to be added, and clients' compression gains little on
+        weights: writing it once costs less than decoding it thrice.
+        """
+        plain = self.begin(table.nbytes + len(table) * HEADER_NBYTES, user)
+        try:
+            with plain.open("xb") as file:
+
+                def write(chunk: bytes | memoryview) -> None:
+                    file.write(plain_header(len(chunk)))
+                    file.write(chunk)
+
+                check_xorb(received, xorb, write)
+        except BaseException:
+            self.drop(plain)
+            raise
+        self.drop(path)
+        return plain
 
     def drop(self, path: Path) -> None:
         """Give up a body that was being received."""
@@ -191,6 +220,9 @@ class XorbFiles:
         except FormatError:
             self.remove(xorb)
             return None
+        if not opened.table.is_plain:
+            self.remove(xorb)  # nothing here keeps them so
+            return None
         with self._lock:
             self._checked.add(xorb)
             self._open[xorb] = opened
@@ -203,7 +235,8 @@ class XorbFiles:
         opened = self.open(xorb)
         return None if opened is None else hash_chunks(opened)
 
-    def read_range(self, xorb: bytes, opened: OpenXorb, offset: int, out: memoryview) -> None:
+    @staticmethod
+    def read_range(opened: OpenXorb, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the decoded content of a xorb from ``offset``; the range must lie inside it."""
         table = opened.table
         if table is None:
@@ -213,32 +246,10 @@ class XorbFiles:
         while done < len(out):
             start = offset + done - table.starts[index]
             stop = min(start + len(out) - done, table.starts[index + 1] - table.starts[index])
-            self._read_chunk(xorb, opened, table, index, start, out[done : done + stop - start])
+            at = table.offsets[index] + HEADER_NBYTES + start
+            opened.read_into(at, out[done : done + stop - start])
             done += stop - start
             index += 1
-
-    def _read_chunk(
-        self, xorb: bytes, opened: OpenXorb, table: ChunkTable, index: int, start: int, out: memoryview
-    ) -> None:
-        with self._lock:
-            chunk = self._chunks.get((xorb, index))
-        if chunk is None:
-            stored = memoryview(bytearray(table.offsets[index + 1] - table.offsets[index]))
-            opened.read_into(table.offsets[index], stored)
-            _, scheme, nbytes = parse_header(stored)
-            chunk = decode_chunk(stored[HEADER_NBYTES:], scheme, nbytes)
-            if scheme != PLAIN and len(out) < nbytes:  # the rest of it is asked for next
-                self._remember((xorb, index), chunk)
-        out[:] = memoryview(chunk)[start : start + len(out)]
-
-    def _remember(self, key: tuple[bytes, int], chunk: bytes | memoryview) -> None:
-        with self._lock:
-            if key in self._chunks:
-                return
-            self._chunks[key] = chunk
-            self._chunks_nbytes += len(chunk)
-            while self._chunks_nbytes > _CACHE_NBYTES:
-                self._chunks_nbytes -= len(self._chunks.popitem(last=False)[1])
 
 
 def open_body(path: Path) -> FileIO:
