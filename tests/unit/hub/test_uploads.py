@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -196,6 +197,33 @@ def test_proof_stops_when_nobody_waits(uploads):
     shard = make_shard([(None, [(xorb, 0, 20, length(CHUNKS))])])
     with pytest.raises(InvalidRecordError, match="a client that waits"):
         uploads.stage(parse_shard(shard), "ada", lambda: True)
+
+
+def test_many_at_a_time(store, uploads):
+    """Users who send the same xorbs, commit and sweep at the same time all get their files."""
+    datas = [b"".join(CHUNKS[start:]) for start in range(4)]
+
+    def work(number):
+        user = f"user{number % 3}"
+        for start in range(4):
+            xorb = send_xorb(uploads, user, CHUNKS, ("plain", "lz4", "grouped")[number % 3])
+            sha256 = stage(uploads, user, [(xorb, start, 20, len(datas[start]))], datas[start])
+            source = uploads.find(sha256, user)
+            if source is None:  # the same user's other upload was committed meanwhile
+                continue
+            with store.begin_commit(f"org/model{number}") as transaction:
+                transaction.put_file(f"{start}.bin", source)
+                transaction.publish("a commit")
+            file = store.snapshots.snapshot(f"org/model{number}", None).entry(f"{start}.bin").file
+            uploads.committed([(sha256, file)], user)
+            assert store.read(f"org/model{number}", f"{start}.bin") == datas[start]
+            uploads.sweep()
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, number) for number in range(6)]:
+            done.result()
+    assert uploads.space.nbytes == 0
+    assert not [path for path in uploads.folder.rglob("*") if path.is_file()]
 
 
 def test_a_failure_after_a_commit_is_logged(store, uploads, monkeypatch, caplog):

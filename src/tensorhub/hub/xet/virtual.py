@@ -107,12 +107,19 @@ def frame(data: bytearray, offset: int, file_nbytes: int) -> bytearray:
     bytearray
         The piece as it lies in the xorb, without the header of a chunk that began before it.
     """
-    view, out, done = memoryview(data), bytearray(), 0
+    first, end = -(-offset // CHUNK_NBYTES), -(-(offset + len(data)) // CHUNK_NBYTES)
+    out = bytearray(len(data) + (end - first) * HEADER_NBYTES)
+    source, target = memoryview(data), memoryview(out)
+    done = at = 0
     while done < len(data):
         begin, inside = divmod(offset + done, CHUNK_NBYTES)
         if inside == 0:
-            out += plain_header(min(CHUNK_NBYTES, file_nbytes - begin * CHUNK_NBYTES))
+            target[at : at + HEADER_NBYTES] = plain_header(
+                min(CHUNK_NBYTES, file_nbytes - begin * CHUNK_NBYTES)
+            )
+            at += HEADER_NBYTES
         nbytes = min(CHUNK_NBYTES - inside, len(data) - done)
-        out += view[done : done + nbytes]
+        target[at : at + nbytes] = source[done : done + nbytes]
         done += nbytes
+        at += nbytes
     return out

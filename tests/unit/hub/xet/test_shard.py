@@ -2,8 +2,11 @@
 
 import hashlib
 import struct
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tensorhub.errors import (
     FormatError,
@@ -40,6 +43,23 @@ def test_every_truncation_is_noticed():
     for nbytes in range(len(data)):
         with pytest.raises(FormatError):
             parse_shard(data[:nbytes])
+
+
+def test_every_flipped_bit_is_read_or_refused():
+    """Damage anywhere in a shard gives files or an error of the format, and nothing else."""
+    data = make_shard([(SHA256, RUNS), (None, RUNS[:1])], xorbs=[(XORB, 2)])
+    for at in range(len(data) * 8):
+        damaged = bytearray(data)
+        damaged[at // 8] ^= 1 << at % 8
+        with suppress(FormatError):
+            parse_shard(damaged)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused(tail):
+    """What follows a sound header may be anything."""
+    with suppress(FormatError):
+        parse_shard(HEAD + tail)
 
 
 def test_a_footer_is_left_out():
