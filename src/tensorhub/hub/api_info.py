@@ -37,7 +37,17 @@ _OF_ALL = (
         "gated",
         "lastModified",
     ),
-    *("likes", "private", "resourceGroup", "sha", "siblings", "tags", "trendingScore", "usedStorage"),
+    *(
+        "likes",
+        "private",
+        "resourceGroup",
+        "sha",
+        "siblings",
+        "tags",
+        "trendingScore",
+        "usedStorage",
+        "xetEnabled",
+    ),
 )
 EXPANDABLE = {
     RepoType.MODEL: frozenset(
@@ -104,6 +114,7 @@ def describe_decisions(hub: Hub, repository: RepositoryId) -> dict[str, Any]:
         "private": row is None or row.visibility is Visibility.PRIVATE,
         "gated": row.gate.value if row is not None and row.gate is not Gate.NO else False,
         "disabled": False,
+        "xetEnabled": True,  # uploads may come by Xet; clients of release 0.36 ask
     }
     if row is not None:
         item["createdAt"] = iso_date(row.created_at_ms)

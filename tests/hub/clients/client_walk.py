@@ -47,6 +47,8 @@ def walk(work: Path) -> None:
     expect((got / "object.bin").read_bytes() == b"\0\1\2" * 999, "object.bin is not what was sent")
     entries = {entry.path for entry in api.list_repo_tree(name, recursive=True)}
     expect("sub folder/b.txt" in entries and "sub folder" in entries, "the tree lacks a folder")
+    if hasattr(api, "upload_large_folder"):  # up to release 1
+        api.upload_large_folder(repo_id=name, folder_path=folder, repo_type="model")
     api.create_branch(name, branch="other/one")
     operations = [CommitOperationAdd("only.txt", b"here")]
     api.create_commit(name, operations, commit_message="On the branch", revision="other/one")

@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tensorhub import Store
+from tensorhub.hub.config import HubConfig
+
+from ..servers import run_hub
+
 HERE = Path(__file__).resolve().parent
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -43,6 +48,14 @@ def walk(python: str, script: str, hub_url: str, work: Path, *arguments: str) ->
 def test_newest_client_walks(hub_url: str, tmp_path: Path) -> None:
     """The walk itself is right: the client that is installed here does it."""
     walk(sys.executable, "client_walk.py", hub_url, tmp_path, str(tmp_path))
+
+
+def test_newest_client_walks_below_a_prefix(tmp_path: Path) -> None:
+    """A hub that a proxy shows at http://…/models/hf works like any other."""
+    config = HubConfig(root_path="/models/hf")
+    with Store.create(tmp_path / "hub") as store, run_hub(store, config) as (url, _):
+        assert url.endswith("/models/hf")
+        walk(sys.executable, "client_walk.py", url, tmp_path, str(tmp_path))
 
 
 @pytest.mark.parametrize("release", ["0.36.2", "1.9.2", "1.33.0"])
