@@ -173,6 +173,11 @@ def used_nbytes(hub: Hub, repository: RepositoryId) -> int:
     How few bytes they take in the store is not told here: it would say which near copies the store holds, hidden ones
     among them.
     """
+    refs = hub.directory.entry(repository).info.refs
+    return hub.storage.get((repository, refs), lambda: (_add_files(hub, repository), 1))
+
+
+def _add_files(hub: Hub, repository: RepositoryId) -> int:
     rows = hub.store.catalog.ask(
         "SELECT coalesce(sum(nbytes), 0) FROM (SELECT DISTINCT object.id, object.nbytes FROM repository_tree "
         "JOIN tree_entry ON tree_entry.tree = repository_tree.tree JOIN object ON object.id = tree_entry.file "

@@ -53,10 +53,12 @@ from tensorhub.store.files import follow_link, read_range
 from tensorhub.store.read_plan import FileMap
 from tensorhub.store.snapshots import Snapshot
 from tensorhub.store.store import Store
+from tensorhub.store.values import RefInfo
 
 _VIEWS = 64  # revisions kept as clients see them; one of 10,000 files takes some 5 MB
 _VIEW_FILES = 200_000  # files in the kept ones together
 _KEEP_USES_S = 60.0  # as exact as people need to know when a token was used last
+_SIZES = 20_000  # repositories whose size is kept; a hundred bytes each, and one for each ref
 _PROFILES = 256  # profiles kept, with their cards; the largest card takes some 500 kB
 _META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
 _NETWORK_THREADS = 16  # they only wait
@@ -111,7 +113,7 @@ class Hub:
         Pull requests; one change at a time to each repository.
     directory
         Every repository with what lists show of it.
-    trees, last_commits, profiles
+    trees, last_commits, profiles, storage
         What was computed of trees and commits, for the handlers that compute it.
     page_data
         What pages show of the whole store.
@@ -141,6 +143,7 @@ class Hub:
         self.directory = Directory(store)
         self.trees: Memo[tuple[Digest, int], TreeIndex] = Memo(_VIEW_FILES)
         self.last_commits: Memo[Digest, Mapping[str, CommitReference]] = Memo(_VIEW_FILES)
+        self.storage: Memo[tuple[RepositoryId, tuple[RefInfo, ...]], int] = Memo(_SIZES)
         self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
         self.page_data = PageData(store, self.directory)
         self.network = Pool("network", _NETWORK_THREADS, 1024)
