@@ -54,6 +54,10 @@ def test_commands_exist(page: Path) -> None:
         for line in re.findall(r"^\s*\$?\s*tensorhub ([a-z].*)$", block, re.M):
             words = line.split("#")[0].split()
             assert words[0] in commands, f"{name_of(page)}: {line}"
-            known = {spelling for parameter in commands[words[0]].params for spelling in parameter.opts}
+            command = commands[words[0]]
+            while words[1:] and words[1] in getattr(command, "commands", {}):
+                words = words[1:]
+                command = command.commands[words[0]]
+            known = {spelling for parameter in command.params for spelling in parameter.opts}
             for word in words[1:]:
                 assert not word.startswith("-") or word.partition("=")[0] in known, f"{name_of(page)}: {line}"

@@ -106,7 +106,7 @@ class HubMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """Give what is counted elsewhere (``prometheus_client``'s protocol)."""
-        yield _gauge_of("tensorhub_build", "Always 1.", 1, {"version": tensorhub.__version__})
+        yield _gauge_of("tensorhub_build_info", "Always 1.", 1, {"version": tensorhub.__version__})
         yield from self._collect_reading()
         yield from self._collect_work()
         yield from self._collect_totals()
