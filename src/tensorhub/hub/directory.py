@@ -106,6 +106,12 @@ class Directory:
         """Give every entry, ordered by type and id. The first call reads the whole store's refs; others take little."""
         return list(self._refreshed().values())
 
+    @property
+    def generation(self) -> int:
+        """Another number after anything but a profile changed, for whoever keeps what he made of entries."""
+        self._refreshed()
+        return self._generation
+
     def readable(
         self, may_read: Callable[[RepositoryId], bool], repo_type: RepoType | None = None
     ) -> list[Entry]:

@@ -22,6 +22,10 @@ _LOWEST_PARENT = 6  # rows below its first child where a parent stands at most, 
 _THIN, _THICK = 1.25, 9.0  # widths of the links with the fewest and the most bytes
 _SIDE_THICK = 3.0  # of those beside the tree's own
 _MAX_SIDE_LINKS = 300  # of those beside the tree's own; more are a grey cloud
+_MAX_MEMBERS = (
+    400  # of one drawing: 12,000 units high; of a larger family those with the most bytes are drawn
+)
+_MAX_TREES = 30  # drawings on one page; the smaller families beyond are counted
 _LABEL = 27  # characters of a name that fit into a box
 
 
@@ -112,14 +116,19 @@ class TreeDrawing:
     box_height: float
     is_dense: bool
     links_left_out: int
+    members_left_out: int
 
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """All families, largest first, and the members that lean on nothing and carry nothing."""
+    """All families, largest first, and the members that lean on nothing and carry nothing.
+
+    ``trees_left_out`` counts the smallest families, which are not drawn.
+    """
 
     trees: tuple[TreeDrawing, ...]
     alone: tuple[Member, ...]
+    trees_left_out: int = 0
 
 
 def plan_families(members: Iterable[Member], leans: Iterable[Lean]) -> Families:
@@ -145,15 +154,18 @@ def plan_families(members: Iterable[Member], leans: Iterable[Lean]) -> Families:
     ]
     ordered = sorted(given, key=lambda lean: (-lean.nbytes, str(lean.child), str(lean.parent)))
     groups = _group(by_key, ordered)
-    families = [keys for keys in groups if len(keys) > 1]
+    families = sorted((keys for keys in groups if len(keys) > 1), key=len, reverse=True)
+    trees_left_out = max(0, len(families) - _MAX_TREES)
+    families = families[:_MAX_TREES]
     home = {key: number for number, keys in enumerate(families) for key in keys}
     inside: list[list[Lean]] = [[] for _ in families]
     for lean in ordered:
-        inside[home[lean.child]].append(lean)
+        if lean.child in home:
+            inside[home[lean.child]].append(lean)
     trees = [_draw([by_key[key] for key in keys], own) for keys, own in zip(families, inside, strict=True)]
     trees.sort(key=lambda tree: (-len(tree.boxes), tree.root.label))
     alone = sorted((by_key[keys[0]] for keys in groups if len(keys) == 1), key=lambda member: member.label)
-    return Families(tuple(trees), tuple(alone))
+    return Families(tuple(trees), tuple(alone), trees_left_out)
 
 
 def _group(keys: Iterable[Hashable], leans: Sequence[Lean]) -> list[list[Hashable]]:
@@ -188,11 +200,33 @@ def _choose_parents(leans: Sequence[Lean]) -> dict[Hashable, Lean]:
     return chosen
 
 
-def _draw(members: Sequence[Member], leans: Sequence[Lean]) -> TreeDrawing:
+def _prune(
+    members: Sequence[Member], parents: dict[Hashable, Lean], most: int
+) -> tuple[list[Member], dict[Hashable, Lean]]:
+    """Take leaves off, those with the fewest bytes first, until no more members than that are left."""
+    kept = {member.key: member for member in members}
+    children = dict.fromkeys(kept, 0)
+    for lean in parents.values():
+        children[lean.parent] += 1
+    while len(kept) > most:
+        leaves = sorted(
+            (key for key in kept if not children[key] and key in parents), key=lambda key: parents[key].nbytes
+        )
+        if not leaves:
+            break  # only roots are left, which have lost their children
+        for key in leaves[: len(kept) - most]:
+            del kept[key]
+            children[parents[key].parent] -= 1
+    return list(kept.values()), {key: lean for key, lean in parents.items() if key in kept}
+
+
+def _draw(everybody: Sequence[Member], all_leans: Sequence[Lean]) -> TreeDrawing:
+    members, parents = _prune(everybody, _choose_parents(all_leans), _MAX_MEMBERS)
+    drawn = {member.key for member in members}
+    leans = [lean for lean in all_leans if lean.child in drawn and lean.parent in drawn]
     is_dense = len(members) >= _DENSE_FROM
     row = _DENSE_ROW if is_dense else _ROW
     box_height = _DENSE_HEIGHT if is_dense else _BOX_HEIGHT
-    parents = _choose_parents(leans)
     places = _place(members, parents)
     boxes: dict[Hashable, Box] = {}
     for member in sorted(members, key=lambda member: (places[member.key][1], places[member.key][0])):
@@ -205,7 +239,7 @@ def _draw(members: Sequence[Member], leans: Sequence[Lean]) -> TreeDrawing:
             generation,
         )
     weights = _count_below(boxes, parents)
-    heaviest = max(lean.nbytes for lean in leans)
+    heaviest = max((lean.nbytes for lean in leans), default=1)
     side = [lean for lean in leans if parents.get(lean.child) is not lean]
     shown = [*side[:_MAX_SIDE_LINKS], *parents.values()]  # the tree's own come last, on top
     links = tuple(
@@ -230,6 +264,7 @@ def _draw(members: Sequence[Member], leans: Sequence[Lean]) -> TreeDrawing:
         box_height,
         is_dense,
         max(0, len(side) - _MAX_SIDE_LINKS),
+        len(everybody) - len(members),
     )
 
 

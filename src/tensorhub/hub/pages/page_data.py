@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tensorhub.hub.directory import Directory, Entry
 from tensorhub.hub.pages.listing import RepositoryRow
 from tensorhub.hub.pages.reader import Reader
 from tensorhub.hub.pages.remembered import Remembered
+from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.store.disk_usage import disk_usage
 from tensorhub.store.gc import collect_garbage
@@ -31,6 +34,10 @@ from tensorhub.store.values import GcReport
 
 _FRESH_S = 5.0  # how old totals may be, where working them out takes less than a quarter of a second
 _WAIT_S = 0.025  # how long a first reader waits for each of three answers: the page is to come within 0.1 s
+_TURN_S = 0.3  # of looking up stored sizes at a time
+_COMMIT = "SELECT digest FROM object WHERE commit_id = ? ORDER BY id DESC LIMIT 1"
+_UNSETTLED_S = 1.0  # how long a list is kept in which stored sizes are missing
+_MAX_VISIBLE = 32  # lists kept, for readers of different rights; one of 10,000 repositories takes 2 MB
 FAMILY_WAIT_S = (
     3.0  # for a page that shows nothing else: four times what a survey of 10,000 repositories takes
 )
@@ -70,6 +77,17 @@ class Visible:
         return [row.repository for row in self.rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made for a reader, and of what; ``is_settled`` says that every stored size is known."""
+
+    visible: Visible
+    generation: int
+    rules: object
+    is_settled: bool
+    made_at_s: float
+
+
 class PageData:
     """Answers about one store; close it at the end. Safe for many threads.
 
@@ -82,6 +100,8 @@ class PageData:
     def __init__(self, store: Store, directory: Directory) -> None:
         self._store = store
         self._directory = directory
+        self._lock = threading.Lock()
+        self._visible: OrderedDict[Hashable, _Made] = OrderedDict()
         self._surveyor = Surveyor(store)
         self._remembered = Remembered()
         self._stored: Mapping[Commit, int] = {}
@@ -105,9 +125,33 @@ class PageData:
         is_private
             Says which to mark as private.
         """
+        generation = self._directory.generation
+        with self._lock:
+            kept = self._visible.get(reader.rights)
+        if (
+            reader.rights is not None
+            and kept is not None
+            and kept.generation == generation
+            and kept.rules is reader.rules
+            and (kept.is_settled or time.monotonic() - kept.made_at_s < _UNSETTLED_S)
+            and time.monotonic() - self._stored_since_s <= _FORGET_S
+        ):
+            return kept.visible
+        made = self._make_visible(reader, is_private, generation)
+        if reader.rights is not None:
+            with self._lock:
+                self._visible[reader.rights] = made
+                self._visible.move_to_end(reader.rights)
+                while len(self._visible) > _MAX_VISIBLE:
+                    self._visible.popitem(last=False)
+        return made.visible
+
+    def _make_visible(
+        self, reader: Reader, is_private: Callable[[RepositoryId], bool], generation: int
+    ) -> _Made:
         entries = self._directory.readable(reader.may_read)
         stored = self._stored_by_commit(entries)
-        rows = [
+        rows = tuple(
             RepositoryRow(
                 entry.repository,
                 entry.files,
@@ -118,35 +162,51 @@ class PageData:
                 bool(entry.damage),
             )
             for entry in entries
-        ]
-        return Visible(tuple(rows), _name(row.repository for row in rows))
+        )
+        is_settled = all(row.stored_nbytes is not None or row.is_damaged for row in rows)
+        visible = Visible(rows, _name(row.repository for row in rows))
+        return _Made(visible, generation, reader.rules, is_settled, time.monotonic())
 
     def _stored_by_commit(self, entries: Sequence[Entry]) -> Mapping[Commit, int]:
         known = self._stored
         is_old = time.monotonic() - self._stored_since_s > _FORGET_S
         if is_old or any(_commit_of(entry) not in known for entry in entries if entry.files):
             found = self._remembered.ask(
-                "stored", lambda: self._read_stored(entries), max_age_s=1.0, wait_s=_WAIT_S
+                "stored",
+                lambda: self._read_stored(entries),
+                max_age_s=_TURN_S,
+                wait_s=_WAIT_S,
+                rest_share=2,  # there are turns until all are known, and then none
             )
             known = found if found is not None else known
         return known
 
     def _read_stored(self, entries: Iterable[Entry]) -> Mapping[Commit, int]:
+        """Look up sizes that are missing for as long as a turn lasts, so that other questions have theirs."""
         is_old = time.monotonic() - self._stored_since_s > _FORGET_S
         found: dict[Commit, int] = {} if is_old else dict(self._stored)
-        snapshots = self._store.snapshots
+        until_s = time.monotonic() + _TURN_S
         for entry in entries:
             commit = _commit_of(entry)
             if commit not in found and entry.commit_id is not None:
-                try:
-                    tree = snapshots.commit(snapshots.resolve(entry.repository, entry.commit_id).digest).tree
-                    found[commit] = stored_size_of_tree(self._store.catalog, tree).stored_nbytes
-                except TensorHubError:
-                    continue  # damaged, or removed a moment ago: its size is not known
+                found[commit] = self._read_one(entry.commit_id)
+                if time.monotonic() > until_s:
+                    break
         if is_old:
             self._stored_since_s = time.monotonic()
         self._stored = found
         return found
+
+    def _read_one(self, commit_id: str) -> int:
+        """Give the stored size of a commit's files; 0 for one that is damaged, or was removed a moment ago."""
+        try:
+            rows = self._store.catalog.ask(_COMMIT, (bytes.fromhex(commit_id),))
+            if not rows:
+                return 0
+            tree = self._store.snapshots.commit(Digest(rows[0][0])).tree
+            return stored_size_of_tree(self._store.catalog, tree).stored_nbytes
+        except TensorHubError:
+            return 0
 
     # -- the whole ----------------------------------------------------------------------------------------------
 

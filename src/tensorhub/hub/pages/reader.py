@@ -6,7 +6,7 @@ Invariants: a repository that a reader may not see never appears by name: it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from tensorhub.schema.names import RepositoryId
@@ -26,11 +26,16 @@ class Reader:
         Whether he sees the state of the whole store.
     may_read
         Says of a repository whether he may see it.
+    rights, rules
+        What ``may_read`` depends on: rights are compared by value, the rules that everybody shares by identity. With
+        rights of None nothing is kept that was made for the reader.
     """
 
     name: str | None
     is_admin: bool
     may_read: Callable[[RepositoryId], bool]
+    rights: Hashable = None
+    rules: object = None
 
 
 OWNER = Reader("local", is_admin=True, may_read=lambda _: True)  # with no users, everybody is this one

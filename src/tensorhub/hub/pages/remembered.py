@@ -31,7 +31,7 @@ class _Kept:
     value: Any = None
     has_value: bool = False
     renewed_at_s: float = 0.0
-    rest_s: float = 0.0
+    took_s: float = 0.0
     pending: Future[None] | None = None
 
 
@@ -61,6 +61,7 @@ class Remembered:
         *,
         max_age_s: float,
         wait_s: float = 0.0,
+        rest_share: float = _REST_SHARE,
     ) -> Answer | None:
         """Give an answer.
 
@@ -74,6 +75,8 @@ class Remembered:
             An older answer is renewed; later where working it out takes long.
         wait_s
             How long to wait where there is no answer at all.
+        rest_share
+            How many times longer than working it out took the answer is kept at least.
 
         Returns
         -------
@@ -85,7 +88,7 @@ class Remembered:
             while len(self._kept) > MAX_ANSWERS:
                 self._kept.popitem(last=False)
             age_s = self._now_s() - kept.renewed_at_s
-            is_due = kept.renewed_at_s == 0.0 or age_s >= max(max_age_s, kept.rest_s)
+            is_due = kept.renewed_at_s == 0.0 or age_s >= max(max_age_s, rest_share * kept.took_s)
             if kept.pending is None and is_due:
                 kept.pending = self._worker.submit(self._renew, kept, work_out)
             pending, has_value = kept.pending, kept.has_value
@@ -108,5 +111,5 @@ class Remembered:
                 if has_value:
                     kept.value, kept.has_value = value, True
                 kept.renewed_at_s = self._now_s()
-                kept.rest_s = _REST_SHARE * (kept.renewed_at_s - began_s)
+                kept.took_s = kept.renewed_at_s - began_s
                 kept.pending = None

@@ -100,11 +100,20 @@ def open_site(request: HubRequest, cookie_name: str) -> Site:
     def may_read(repository: RepositoryId) -> bool:
         return can_read(identity, repository, rows.get(repository.key), anonymous_read=allows_anonymous_read)
 
+    has_users = hub.accounts.has_users()
+    rights = (
+        identity.user,
+        identity.is_admin,
+        identity.is_restricted,
+        tuple(sorted(identity.namespaces.items())),
+        allows_anonymous_read,
+        has_users,
+    )
     return Site(
         hub,
-        Reader(identity.user, identity.is_admin, may_read),
+        Reader(identity.user, identity.is_admin, may_read, rights, rows),
         Links(hub.config.root_path),
         request.base_url,
-        hub.accounts.has_users(),
+        has_users,
         cookie_name in request.raw.cookies,
     )

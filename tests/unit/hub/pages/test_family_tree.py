@@ -67,9 +67,11 @@ def test_circles() -> None:
 
 
 def test_a_long_chain() -> None:
-    """A thousand fine-tunes of each other are no problem."""
+    """A thousand fine-tunes of each other are no problem; the tree is cut at its far end."""
     (tree,) = plan([(str(number + 1), str(number), 5) for number in range(1500)]).trees
-    assert max(box.generation for box in tree.boxes) == 1500
+    assert max(box.generation for box in tree.boxes) == len(tree.boxes) - 1
+    assert len(tree.boxes) + tree.members_left_out == 1501
+    assert tree.root.label == "0"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -109,6 +111,21 @@ def test_many_links_beside() -> None:
     (tree,) = plan(leans).trees
     assert len(tree.links) + tree.links_left_out == len(leans)
     assert tree.links_left_out > 0
+
+
+def test_a_crowd() -> None:
+    """Of a family of thousands the heaviest are drawn, their ancestors with them; of many families the largest."""
+    leans = [(f"child-{number}", f"base-{number % 7}", number + 1) for number in range(3000)]
+    leans += [(f"base-{number}", "root", 1) for number in range(7)]
+    families = plan(leans)
+    (tree,) = families.trees
+    check(tree)
+    labels = {box.member.label for box in tree.boxes}
+    assert {"root", "child-2999", "base-0"} <= labels
+    assert "child-0" not in labels
+    assert len(labels) + tree.members_left_out == 3008
+    many = plan([(f"child-{number}", f"base-{number}", 1) for number in range(200)])
+    assert len(many.trees) + many.trees_left_out == 200
 
 
 def test_labels() -> None:
