@@ -20,10 +20,17 @@ CHECKED := src tests examples $(wildcard benchmarks)
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
-.PHONY: help demo test test-all check native-test fuzz check-arm64 fmt bench conformance test-clients build clean
+.PHONY: help system-deps demo test test-all check native-test fuzz check-arm64 fmt bench conformance test-clients build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Only where it can: on Debian or Ubuntu, as root. Elsewhere the tests that need a browser say that they are skipped.
+system-deps:  ## Chromium, for the tests of the page in a browser
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "No browser was installed: that takes apt-get and root. Install Chromium to run the page's browser tests." >&2; fi
 
 demo: $(STAMP)  ## put a family of small models into a store, and get one back byte for byte
 	@$(BIN)/python examples/demo.py
