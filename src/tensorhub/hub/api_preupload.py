@@ -12,13 +12,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-import pathspec
 from starlette.responses import Response
 
 from tensorhub.errors import RevisionNotFoundError
 from tensorhub.hub.commit_operations import parse_commit_path
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.json_fields import read_nbytes, read_objects, read_optional_text
+from tensorhub.hub.path_patterns import IgnoreRules
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import ATTRIBUTES_PATH, LfsRules
@@ -99,7 +99,7 @@ def plan_uploads(
     if ignore is None:
         ignore = hub.small_text(snapshot, _IGNORE_PATH) if snapshot is not None else ""
     rules = LfsRules(attributes)
-    ignored = pathspec.GitIgnoreSpec.from_lines(ignore.splitlines())
+    ignored = IgnoreRules(ignore)
     entries = {}
     if snapshot is not None:
         wanted = {path for path, _, _ in files}
@@ -111,7 +111,7 @@ def plan_uploads(
         answer: dict[str, Any] = {
             "path": path,
             "uploadMode": "lfs" if is_lfs else "regular",
-            "shouldIgnore": ignored.match_file(path),
+            "shouldIgnore": ignored.ignores(path),
         }
         oid = present_id(facts.get(entries[path]), is_lfs=is_lfs) if path in entries else None
         if oid is not None:

@@ -130,6 +130,7 @@ def _create(
 ) -> None:
     """Make one; who may read it is decided first."""
     owner = identity.user if hub.accounts.has_users() else None
+    hub.repositories.forget(repository)  # what was decided about an earlier one that somebody removed by hand
     hub.repositories.put(repository, visibility=visibility, gate=Gate.NO, owner=owner, sdk=sdk)
     try:
         hub.store.create_repository(repository)
@@ -237,6 +238,7 @@ def _duplicate(
 ) -> None:
     snapshot = hub.store.snapshots.snapshot(source, None)
     owner = identity.user if hub.accounts.has_users() else None
+    hub.repositories.forget(new)
     hub.repositories.put(new, visibility=visibility, gate=Gate.NO, owner=owner, sdk=sdk)
     with hub.store.begin_commit(new) as transaction:
         for entry in snapshot.tree.entries:

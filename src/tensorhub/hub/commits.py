@@ -114,6 +114,8 @@ def commit(
 
     Raises
     ------
+    RepositoryNotFoundError
+        There is no such repository any more.
     ParentMovedError
         The ref is not at the commit that the request says.
     RevisionMovedError
@@ -148,6 +150,9 @@ def _attempt(
     committer: Committer,
     start: str | None,
 ) -> Committed:
+    store.snapshots.repository(
+        repository
+    )  # it may be deleted or renamed since this began to wait for its turn
     description = request.header.description.strip()
     message = request.header.summary.strip() + (f"\n\n{description}" if description else "")
     with ExitStack() as stack:

@@ -130,6 +130,10 @@ class Repositories:
                     ),
                 )
             for table in (schema.pull_request, schema.discussion_event):
+                if old.key != new.key:  # of a repository that is no more
+                    connection.execute(
+                        delete(table).where(table.c.repo_type == new.key[0], table.c.repo_key == new.key[1])
+                    )
                 connection.execute(
                     update(table)
                     .where(table.c.repo_type == old.key[0], table.c.repo_key == old.key[1])

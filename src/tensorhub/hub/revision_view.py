@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pathspec.patterns.gitignore import GitIgnorePatternError
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
 from tensorhub.errors import FileEntryNotFoundError
+from tensorhub.hub.path_patterns import MAX_PATTERNS, PathPattern, parse_pattern
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import Commit, CommitReference, FileMode
@@ -109,26 +107,25 @@ class LfsRules:
     """
 
     def __init__(self, text: str) -> None:
-        self._rules: list[tuple[GitIgnoreSpecPattern, bool]] = []
-        for line in text.splitlines():
+        self._rules: list[tuple[PathPattern, bool]] = []
+        for line in text.splitlines()[:MAX_PATTERNS]:
             parts = line.split()
             if not parts or parts[0].startswith("#"):
                 continue
+            pattern = parse_pattern(parts[0])
+            if pattern is None:
+                continue  # a pattern that git would not understand either matches nothing
             for attribute in parts[1:]:
                 if attribute == "filter=lfs" or attribute in ("-filter", "!filter"):
-                    try:
-                        pattern = GitIgnoreSpecPattern(parts[0])
-                    except (ValueError, GitIgnorePatternError):
-                        break  # a pattern that git would not understand either matches nothing
                     self._rules.append((pattern, attribute == "filter=lfs"))
 
     def matches(self, path: str) -> bool:
         """Say whether a path is given to LFS."""
-        is_lfs = False
-        for pattern, value in self._rules:
-            if pattern.match_file(path) is not None:
-                is_lfs = value
-        return is_lfs
+        parts = path.split("/")
+        for pattern, is_lfs in reversed(self._rules):
+            if pattern.matches(parts):
+                return is_lfs
+        return False
 
     def is_lfs(self, path: str, nbytes: int) -> bool:
         """Say whether a file belongs to LFS by its path or size, whatever is in it."""
