@@ -6,21 +6,28 @@ content: dedup queries find nothing, and what is sent again is answered as if it
 exactly the chunks it was made for.
 
 Reference: the OpenAPI document of ``huggingface/xet-core``. What is answered 404 here (global dedup, upload grants,
-version 2 of shards and of reconstruction) makes clients do without.
+version 2 of reconstruction) makes clients do without.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from tensorhub.errors import AuthenticationError, ForbiddenError, NotFoundError, UploadNotFoundError
+from tensorhub.errors import (
+    AuthenticationError,
+    ForbiddenError,
+    NotFoundError,
+    TensorHubError,
+    UploadNotFoundError,
+)
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.receiving import receive_pieces
@@ -38,6 +45,8 @@ from tensorhub.hub.xet.xorb import MAX_BODY_NBYTES
 from tensorhub.hub.xet.xorb_files import open_body, write_body
 from tensorhub.schema.digest import Digest
 
+HEARTBEAT_S = 10.0  # between two words of a long answer; proxies give up after 60 s by default
+_FRAMES = "application/x-ndjson"
 _TURNS: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # of a hub and a user
 
 
@@ -134,14 +143,16 @@ async def receive_xorb(request: HubRequest) -> Response:
     hub = request.hub
     user = _user(await _grant(request, for_write=True))
     xorb = parse_hash(request.params["hash"])
-    async with _received(request, user, MAX_BODY_NBYTES) as path:
+    path = await _receive(request, user, MAX_BODY_NBYTES)
+    try:
         await hub.reads.run(hub.uploads.finish_xorb, path, xorb, user)
+    finally:
+        hub.uploads.drop_body(path)
     return JsonResponse({"was_inserted": True})
 
 
-@asynccontextmanager
-async def _received(request: HubRequest, user: str, max_nbytes: int) -> AsyncIterator[Path]:
-    """Write a body to a file as it comes; the file is removed in the end, unless it was kept."""
+async def _receive(request: HubRequest, user: str, max_nbytes: int) -> Path:
+    """Write a body to a file as it comes; the caller removes it."""
     hub = request.hub
     announced = request.headers.get("content-length", "")
     nbytes = int(announced) if announced.isdecimal() and len(announced) < 20 else max_nbytes
@@ -150,38 +161,89 @@ async def _received(request: HubRequest, user: str, max_nbytes: int) -> AsyncIte
         with await hub.meta.run(open_body, path) as file:
             async for piece in receive_pieces(request, max_nbytes):
                 await hub.meta.run(write_body, file, piece)
-        yield path
-    finally:
+    except BaseException:
         hub.uploads.drop_body(path)
+        raise
+    return path
+
+
+@dataclass(slots=True)
+class _Proof:
+    """How far a shard is proven, in MiB, and whether anybody waits for it."""
+
+    is_wanted: bool = True
+    done: int = 0
+    total: int = 0
+
+    def should_stop(self) -> bool:
+        self.done += 1
+        return not self.is_wanted
 
 
 async def receive_shard(request: HubRequest) -> Response:
     """Take a shard: prove its files, and keep them for the commit that follows."""
-    hub = request.hub
     grant = await _grant(request, for_write=True)
-    user = _user(grant)
-    async with _received(request, user, MAX_SHARD_NBYTES) as path:
-        gone = asyncio.ensure_future(_disconnected(request))
-        turn = _TURNS.setdefault((id(hub), user), asyncio.Lock())
-        try:
-            async with turn:  # large files take minutes: one user leaves threads to others
-                await hub.writes.run(_stage, request, path, user, gone.done)
-        except UploadNotFoundError:
-            await hub.meta.run(hub.grants.forget, grant)
-            raise
-        finally:
-            gone.cancel()
+    path = await _receive(request, _user(grant), MAX_SHARD_NBYTES)
+    await _prove(request, grant, path, _Proof())
     return JsonResponse({"result": 1})
 
 
-def _stage(request: HubRequest, path: Path, user: str, should_stop: Callable[[], bool]) -> None:
-    if not should_stop():
-        request.hub.uploads.stage(parse_shard(path.read_bytes()), user, should_stop)
+async def receive_shard_with_progress(request: HubRequest) -> Response:
+    """Take a shard, and tell now and then how far it is: no proxy between takes a long proof for a dead server."""
+    grant, proof = await _grant(request, for_write=True), _Proof()
+    path = await _receive(request, _user(grant), MAX_SHARD_NBYTES)
+    proving = asyncio.ensure_future(_prove(request, grant, path, proof))
+    done, _ = await asyncio.wait([proving], timeout=HEARTBEAT_S)
+    if done:
+        proving.result()
+        return Response(_frame("result"), media_type=_FRAMES)
+    return StreamingResponse(_tell_progress(proving, proof), media_type=_FRAMES)
 
 
-async def _disconnected(request: HubRequest) -> None:
+async def _tell_progress(proving: asyncio.Future[None], proof: _Proof) -> AsyncIterator[bytes]:
+    while not proving.done():
+        yield _frame("validating", verified=min(proof.done, proof.total), total=proof.total)
+        await asyncio.wait([proving], timeout=HEARTBEAT_S)
+    error = proving.exception()
+    if error is None:
+        yield _frame("result")
+    elif isinstance(error, TensorHubError):
+        yield _frame("error", message=str(error), retryable=error.retryable)
+    else:
+        raise error
+
+
+def _frame(kind: str, **fields: object) -> bytes:
+    return json.dumps({"type": kind, **fields}).encode() + b"\n"
+
+
+async def _prove(request: HubRequest, grant: Grant, path: Path, proof: _Proof) -> None:
+    """Prove a shard that was received, as long as the client waits, and remove it."""
+    hub, user = request.hub, _user(grant)
+    gone = asyncio.ensure_future(_disconnected(request, proof))
+    turn = _TURNS.setdefault((id(hub), user), asyncio.Lock())
+    try:
+        async with turn:  # large files take minutes: one user leaves threads to others
+            await hub.writes.run(_stage, request, path, user, proof)
+    except UploadNotFoundError:
+        await hub.meta.run(hub.grants.forget, grant)
+        raise
+    finally:
+        gone.cancel()
+        hub.uploads.drop_body(path)
+
+
+def _stage(request: HubRequest, path: Path, user: str, proof: _Proof) -> None:
+    if proof.is_wanted:
+        files = parse_shard(path.read_bytes())
+        proof.total = sum(-(-file.nbytes // (1 << 20)) for file in files)
+        request.hub.uploads.stage(files, user, proof.should_stop)
+
+
+async def _disconnected(request: HubRequest, proof: _Proof) -> None:
     while (await request.raw.receive())["type"] != "http.disconnect":
         pass
+    proof.is_wanted = False
 
 
 def _user(grant: Grant) -> str:
@@ -305,6 +367,7 @@ ROUTES = [
     Route("GET", "/api/{T}/{repo}/xet-read-token/{rev}", read_token),
     Route("POST", "/cas/{place}/v1/xorbs/default/{hash}", receive_xorb, is_signed=True),
     Route("POST", "/cas/{place}/v1/shards", receive_shard, is_signed=True),
+    Route("POST", "/cas/{place}/v2/shards", receive_shard_with_progress, is_signed=True),
     Route("GET", "/cas/{place}/v1/reconstructions/{hash}", reconstruction, is_signed=True),
     Route("GET", "/cas/{place}/v1/data", data, is_signed=True),
     # Where hf-xet 1.5 looks for them.

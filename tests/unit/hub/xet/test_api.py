@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import json
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -93,12 +95,40 @@ def test_upload(hub, access):
     assert out == DATA
 
 
+def frames_of(answer):
+    """Read the lines of an answer with progress."""
+    assert answer.status_code == 200
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_upload_with_progress(hub, access, monkeypatch):
+    """A proof that takes long tells how far it is; one that does not is answered at once."""
+    xorb = access.xorb()
+    shard = make_shard([(SHA256, [(xorb, 0, 12, len(DATA))])])
+    assert frames_of(access.send("/v2/shards", shard)) == [{"type": "result"}]
+    assert hub.uploads.find(SHA256, "local") is not None
+    assert access.send("/v2/shards", shard[:-1]).status_code == 422
+    stage = hub.uploads.stage
+
+    def slowly(files, user, should_stop):
+        time.sleep(0.3)
+        stage(files, user, should_stop)
+
+    monkeypatch.setattr(api, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(hub.uploads, "stage", slowly)
+    first, *_, last = frames_of(access.send("/v2/shards", shard))
+    assert (first, last) == ({"type": "validating", "verified": 0, "total": 1}, {"type": "result"})
+    *_, last = frames_of(access.send("/v2/shards", make_shard([(bytes(32), [(xorb, 0, 12, len(DATA))])])))
+    assert (last["type"], last["retryable"]) == ("error", False)
+    assert "SHA-256" in last["message"]
+    assert len(files_left(hub)) == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/v1/chunks/default/" + "0" * 64),
         ("POST", "/v1/xorb-grants/default/" + "0" * 64),
-        ("POST", "/v2/shards"),
         ("GET", "/v2/reconstructions/" + "0" * 64),
         ("GET", "/nonsense/../../etc"),
     ],
