@@ -44,8 +44,18 @@ def seed(store_path: Path) -> list[str]:
 
 
 @contextmanager
-def serve(store_path: Path, log: Path) -> Iterator[Seeds]:
-    """Serve a new store with the users of the suite at a free port, until the block ends."""
+def serve(store_path: Path, log: Path, xet_download: str) -> Iterator[Seeds]:
+    """Serve a new store with the users of the suite at a free port, until the block ends.
+
+    Parameters
+    ----------
+    store_path
+        Where the store is made.
+    log
+        File that gets what the server logs.
+    xet_download
+        Which files the hub offers for download through Xet; a few tests are about just that.
+    """
     tokens = seed(store_path)
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     command = [
@@ -59,7 +69,7 @@ def serve(store_path: Path, log: Path) -> Iterator[Seeds]:
         "--store",
         str(store_path),
     ]
-    command += ["--xet-download", "all"]
+    command += ["--xet-download", xet_download]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)

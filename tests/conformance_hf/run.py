@@ -54,6 +54,7 @@ def parse_arguments() -> argparse.Namespace:
         "--work", type=Path, default=ROOT / "build" / "conformance", help="where things are kept"
     )
     parser.add_argument("--derive", type=Path, help="run all, and write those that ask the hub to this file")
+    parser.add_argument("--xet-download", default="all", help="the hub's option of this name; default: all")
     parser.add_argument("--show", action="store_true", help="show pytest's output, with tracebacks")
     parser.add_argument("-k", dest="select", metavar="EXPRESSION", help="run only tests in scope that match")
     return parser.parse_args()
@@ -105,7 +106,9 @@ def main() -> None:
     sources = client.fetch_sources(arguments.work / "sources", arguments.client, python)
     with tempfile.TemporaryDirectory(prefix="tensorhub-conformance-") as folder:
         work = Path(folder)
-        with hub_under_test.serve(work / "store", arguments.work / "server.log") as seeds:
+        with hub_under_test.serve(
+            work / "store", arguments.work / "server.log", arguments.xet_download
+        ) as seeds:
             client.prepare_tests(sources, work / "client", seeds)
             outcomes = run_client_tests(arguments, python, work / "client", work, seeds.endpoint)
         verdicts = results.read_outcomes(outcomes)
@@ -121,6 +124,7 @@ def main() -> None:
         head = {
             "measurement": "conformance",
             "client": f"huggingface_hub {arguments.client}",
+            "xet_download": arguments.xet_download,
             "machine": machine(),
         }
         write_record(head | summary, arguments.json)
