@@ -201,9 +201,7 @@ def _matches(query: _Query, entry: Entry) -> bool:
         return False
     if query.needs_profiles and entry.profile is not None:
         profile = entry.profile
-        present = {tag.casefold() for tag in profile.tags}
-        present.update(f"datasets:{name}".casefold() for name in profile.datasets)
-        if any(tag not in present for tag in query.tags):
+        if not profile.keys.issuperset(query.tags):
             return False
         if query.parameters is not None:
             lowest, highest = query.parameters

@@ -81,6 +81,8 @@ class Profile:
         The part of ``config.json`` that clients are shown.
     parameters
         Element type → number of elements in its safetensors weights.
+    keys
+        The tags without case, and the datasets of a space: what a filter is compared with.
     """
 
     tags: tuple[str, ...] = ()
@@ -92,6 +94,7 @@ class Profile:
     sdk: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, int] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
 
     @property
     def total_parameters(self) -> int:
@@ -141,17 +144,20 @@ def make_profile(
     tags += [f"arxiv:{number}" for number in _ARXIV.findall(card_text)]
     licence = _text(card.get("license"))
     tags += [f"license:{licence}"] if licence else []
-    unique = dict.fromkeys(tag[:_MAX_TAG] for tag in tags if tag)
+    unique = tuple(dict.fromkeys(tag[:_MAX_TAG] for tag in tags if tag))[:_MAX_TAGS]
+    datasets = tuple(_texts(card.get("datasets")))
+    keys = {tag.casefold() for tag in (*unique, *(f"datasets:{name}" for name in datasets))}
     return Profile(
-        tags=tuple(unique)[:_MAX_TAGS],
+        tags=unique,
         library_name=library,
         pipeline_tag=task,
         license=licence,
         base_models=tuple(_texts(card.get("base_model"))),
-        datasets=tuple(_texts(card.get("datasets"))),
+        datasets=datasets,
         sdk=_text(card.get("sdk")) if repo_type is RepoType.SPACE else None,
         config=_shown_config(config),
         parameters=dict(parameters or {}),
+        keys=frozenset(keys),
     )
 
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from tensorhub import Store
 from tensorhub.hub import api_list
+from tensorhub.hub.config import HubConfig
 
 from ...weights import safetensors, weights
 from .served import add_users, ask, decide, put_ready
@@ -155,3 +156,15 @@ def test_not_ready_and_empty(store: Store) -> None:
         found = {item["id"]: item for item in client.get("/api/models?full=true").json()}
     assert found["ada/empty"]["sha"] is None
     assert found["ada/new"]["siblings"] == []
+
+
+def test_pages_under_a_prefix(store: Store) -> None:
+    """Links name the hub as the client knows it: with the prefix, once."""
+    for name in ("ada/a", "ada/b"):
+        put_ready(store, name, {"x": b"1", "y": b"2"})
+    with ask(store, HubConfig(root_path="/hf")) as client:
+        for path in ("/hf/api/models", "/hf/api/models/ada/a/tree/main"):
+            first = client.get(f"{path}?limit=1")
+            link = first.links["next"]["url"]
+            assert link.startswith(f"http://localhost{path}?")
+            assert len(client.get(link).json()) == 1
