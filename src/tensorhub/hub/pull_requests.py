@@ -263,7 +263,8 @@ def find_branch(store: Store, repository: RepositoryId, ref: RefName) -> CommitR
 
 def may_push(hub: Hub, identity: Identity, repository: RepositoryId, ref: RefName) -> bool:
     """Say whether who asks opened the pull request of a ref, and may still add to it without a right to write."""
-    if identity.user is None or not identity.can_write or not ref.name.isdecimal():
+    is_number = ref.name.isascii() and ref.name.isdecimal() and len(ref.name) < 10
+    if identity.user is None or not identity.can_write or not is_number:
         return False
     try:
         pull = hub.pulls.find(repository, int(ref.name))

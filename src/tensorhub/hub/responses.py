@@ -33,8 +33,9 @@ class JsonResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """Give the bytes."""
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        """Give the bytes; half a surrogate pair, which a JSON request can hold, becomes a question mark."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8", "replace")
 
 
 def error_response(error: TensorHubError, identity: Identity | None) -> Response:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tensorhub.errors import ConflictError, NotFoundError
+from tensorhub.hub.access import LOCAL_OWNER
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.pull_requests import MERGED
-from tensorhub.schema.names import parse_repository
+from tensorhub.hub.pull_requests import MERGED, may_push
+from tensorhub.schema.names import parse_ref, parse_repository
 
 REPOSITORY = parse_repository("local/m")
 
@@ -35,3 +36,9 @@ def test_rows(hub: Hub) -> None:
         "status-change",
     ]
     assert [item.num for item in hub.pulls.all_of(REPOSITORY)] == [8]
+
+
+@pytest.mark.parametrize("name", ["7", "9" * 20, "9" * 200, "\u0663", "x"])
+def test_no_number_is_too_large(hub: Hub, name: str) -> None:
+    """For the state, that is; other digits are no number either."""
+    assert not may_push(hub, LOCAL_OWNER, REPOSITORY, parse_ref(f"refs/pr/{name}"))

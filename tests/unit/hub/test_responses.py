@@ -11,7 +11,7 @@ from tensorhub.errors import (
     RepositoryNotFoundError,
 )
 from tensorhub.hub.access import Identity
-from tensorhub.hub.responses import INVALID_TOKEN, error_response, header_text, link_next
+from tensorhub.hub.responses import INVALID_TOKEN, JsonResponse, error_response, header_text, link_next
 
 ADA = Identity("ada", is_admin=False, can_write=True, namespaces={})
 NOBODY = Identity(None, is_admin=False, can_write=False, namespaces={})
@@ -56,3 +56,8 @@ def test_link_next() -> None:
     assert link_next("http://h", "/api/models", [("cursor", "a b")]) == {
         "Link": '<http://h/api/models?cursor=a+b>; rel="next"'
     }
+
+
+def test_half_a_surrogate_pair() -> None:
+    """JSON can hold one, UTF-8 cannot: what echoes it is still answered."""
+    assert JsonResponse({"oid": "x\ud800"}).body == b'{"oid":"x?"}'
