@@ -7,6 +7,7 @@ Invariants: what is read of a history for one page is bounded; commits come newe
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -23,7 +24,7 @@ from tensorhub.schema.records import CommitReference
 
 _PAGE = 50  # as the Hugging Face hub
 _MAX_PAGE = 1000
-_MAX_SKIP = 1_000_000  # commits that a page may begin after: no history is longer
+_MAX_SKIP = 200_000  # commits that are listed: some 40 MB while they are kept
 _GROUPS = {
     RefKind.HEADS: "branches",
     RefKind.CONVERT: "converts",
@@ -66,9 +67,20 @@ def _list_commits(
 ) -> tuple[list[dict[str, Any]], str, bool]:
     """Give a page of a history, its first commit's id, and whether more follow."""
     head = hub.store.snapshots.resolve(repository, revision)
-    window = list(islice(hub.store.snapshots.walk([head]), skip, skip + limit + 1))
+    if skip:  # who asks for a second page asks for the others, too: the walk is not begun anew for each
+        window = list(_history(hub, head)[skip : skip + limit + 1])
+    else:
+        window = list(islice(hub.store.snapshots.walk([head]), limit + 1))
     items = [_describe(hub, reference, formatted) for reference in window[:limit]]
     return items, head.commit_id, len(window) > limit
+
+
+def _history(hub: Hub, head: CommitReference) -> Sequence[CommitReference]:
+    def compute() -> tuple[Sequence[CommitReference], int]:
+        found = tuple(islice(hub.store.snapshots.walk([head]), _MAX_SKIP))
+        return found, len(found)
+
+    return hub.histories.get(head.digest, compute)
 
 
 def _describe(hub: Hub, reference: CommitReference, formatted: bool) -> dict[str, Any]:

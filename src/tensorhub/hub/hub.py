@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorhub.errors import FileEntryNotFoundError, ForbiddenError, NotReadyError, RepositoryNotFoundError
@@ -113,7 +113,7 @@ class Hub:
         Pull requests; one change at a time to each repository.
     directory
         Every repository with what lists show of it.
-    trees, last_commits, profiles, storage
+    trees, last_commits, histories, profiles, storage
         What was computed of trees and commits, for the handlers that compute it.
     page_data
         What pages show of the whole store.
@@ -144,6 +144,7 @@ class Hub:
         self.trees: Memo[tuple[Digest, int], TreeIndex] = Memo(_VIEW_FILES)
         self.last_commits: Memo[Digest, Mapping[str, CommitReference]] = Memo(_VIEW_FILES)
         self.storage: Memo[tuple[RepositoryId, tuple[RefInfo, ...]], int] = Memo(_SIZES)
+        self.histories: Memo[Digest, Sequence[CommitReference]] = Memo(_VIEW_FILES)
         self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
         self.page_data = PageData(store, self.directory)
         self.network = Pool("network", _NETWORK_THREADS, 1024)
