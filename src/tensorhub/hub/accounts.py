@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, delete
 
 from tensorhub.errors import AlreadyExistsError, AuthenticationError, UsageError
 from tensorhub.hub.access import Identity, Role
@@ -248,7 +248,7 @@ class Accounts:
         return self.user(name)
 
     def remove_user(self, name: str) -> UserInfo:
-        """Remove a user with his memberships and tokens; his repositories stay, without an owner.
+        """Remove a user with his memberships, tokens and uploads; his repositories stay, without an owner.
 
         Raises
         ------
@@ -259,6 +259,11 @@ class Accounts:
         with self._state.write() as connection:
             delete_rows(connection, schema.token, schema.token.c.user == key)
             delete_rows(connection, schema.membership, schema.membership.c.user == key)
+            for table in (
+                schema.upload,
+                schema.xorb_sender,
+            ):  # or whoever is given the name later could commit it
+                connection.execute(delete(table).where(table.c.user == key))
             if not delete_rows(connection, schema.user, schema.user.c.key == key):
                 raise unknown_user(name)
             for row in read_rows(connection, schema.repository, schema.repository.c.owner == key):

@@ -88,7 +88,8 @@ def _plan_uploads(
         sha256, nbytes = item
         answer: dict[str, Any] = {"oid": sha256.hex(), "size": nbytes}
         if not is_here(hub, sha256, nbytes, known, who.user):
-            link = UploadLink(sha256, nbytes, who.user, plan_part_nbytes(nbytes, takes_parts=takes_parts))
+            part_nbytes = plan_part_nbytes(nbytes, takes_parts=takes_parts)
+            link = UploadLink(sha256, nbytes, who.user, part_nbytes, request.identity.token_id)
             answer["authenticated"] = True
             answer["actions"] = {
                 "upload": _upload_action(request, link),
@@ -135,7 +136,7 @@ def _plan_downloads(
         if found is None or found.nbytes != item[1]:
             answer["error"] = {"code": 404, "message": "Object does not exist"}
         else:
-            text = sign_download(hub, found.file, request.identity.user)
+            text = sign_download(hub, repository, found.file, request.identity)
             answer["authenticated"] = True
             answer["actions"] = {"download": {"href": f"{request.base_url}/lfs/content?link={text}"}}
         answers.append(answer)

@@ -1,8 +1,9 @@
 """Bytes of LFS objects, under signed links: whole, in parts, and back.
 
 Duty: receive and send the bodies. Not its duty: who gets a link (``api_lfs``), or the files (``uploads``).
-Invariants: the link, which stands in the query so that logs of paths do not hold it, is all the right that is
-needed and all that it gives; a body has exactly the announced length; what was received in vain is removed at once.
+Invariants: the link, which stands in the query so that logs of paths do not hold it, gives what it says and no more,
+as long as the access token lasts that it was given for; a body has exactly the announced length; what was received in
+vain is removed at once.
 """
 
 from __future__ import annotations
@@ -139,7 +140,14 @@ async def get_content(request: HubRequest) -> Response:
         )
     nbytes = sizes[file][0]
     start, stop, status = 0, nbytes, 200
-    headers = {"accept-ranges": "bytes", "content-type": "application/octet-stream"}
+    headers = {
+        "accept-ranges": "bytes",
+        "content-type": "application/octet-stream",
+        "content-disposition": "attachment",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "x-content-type-options": "nosniff",
+        "cache-control": "private, no-store",
+    }
     found = parse_range(request.headers["range"], nbytes) if "range" in request.headers else None
     if found is not None:
         (start, stop), status = found, 206

@@ -1,18 +1,19 @@
 """Links of LFS transfers: what they carry, and how a file is cut into parts.
 
 Duty: the signed values in links, the choice between one body and parts. Not its duty: HTTP, or the bytes.
-Invariants: a link is for one content, one user and one purpose, and ends after ``TTL_S``; the number of parts is
-bounded, so that an answer that lists them is, too.
+Invariants: a link is for one content, one user and one purpose, and ends after ``TTL_S``, or as soon as the access
+token or the rights end that it was given for; the number of parts is bounded, and so is an answer that lists them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tensorhub.errors import AuthenticationError
+from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.hub import Hub
 from tensorhub.schema.digest import Digest
+from tensorhub.schema.names import RepositoryId, RepoType
 
 TTL_S = 12 * 3600.0  # an upload of 500 GB at 12 MB/s ends in time; checked when a body begins
 # From here on a broken line costs more than reading the file a second time for its SHA-256 does.
@@ -34,12 +35,15 @@ class UploadLink:
         Whose upload it is.
     part_nbytes
         Size of all parts but the last; 0 where the content comes as one body.
+    token_id
+        Of the access token on whose strength it was given; empty without one.
     """
 
     sha256: bytes
     nbytes: int
     user: str
     part_nbytes: int = 0
+    token_id: str = ""
 
     @property
     def parts(self) -> int:
@@ -55,7 +59,13 @@ class UploadLink:
 
     def sign(self, hub: Hub) -> str:
         """Give the text that proves it."""
-        payload = {"o": self.sha256.hex(), "n": self.nbytes, "u": self.user, "p": self.part_nbytes}
+        payload = {
+            "o": self.sha256.hex(),
+            "n": self.nbytes,
+            "u": self.user,
+            "p": self.part_nbytes,
+            "k": self.token_id,
+        }
         return hub.signer.sign(payload, TTL_S, purpose=PARTS if self.part_nbytes else UPLOAD)
 
 
@@ -73,48 +83,54 @@ def read_upload_link(hub: Hub, text: str, purpose: str) -> UploadLink:
     Raises
     ------
     AuthenticationError
-        It was not signed here for this, has expired, or its user was disabled or removed.
+        It was not signed here for this, or has expired, or its access token has.
     """
     payload = hub.signer.verify(text, purpose)
-    link = UploadLink(bytes.fromhex(payload["o"]), payload["n"], payload["u"], payload["p"])
-    check_user(hub, link.user)
+    link = UploadLink(bytes.fromhex(payload["o"]), payload["n"], payload["u"], payload["p"], payload["k"])
+    _recall(hub, link.token_id, is_known=True)
     return link
 
 
-def check_user(hub: Hub, user: str) -> None:
-    """Make sure that the user of a link is one now.
-
-    Raises
-    ------
-    AuthenticationError
-        He was disabled or removed, or the link is from before there were users.
-    """
-    if not hub.accounts.has_users():
-        return
-    if not any(info.name == user and not info.is_disabled for info in hub.accounts.users()):
-        raise AuthenticationError(
-            f"link of {user!r}",
-            expected="a user of this hub",
-            found="none, or one who is disabled",
-            action="Start the transfer again.",
-        )
-
-
-def sign_download(hub: Hub, file: Digest, user: str | None) -> str:
-    """Give the text of a link to a stored file."""
-    payload: dict[str, Any] = {"f": file.hex, "u": user}
+def sign_download(hub: Hub, repository: RepositoryId, file: Digest, identity: Identity) -> str:
+    """Give the text of a link to a file of a repository."""
+    payload = {
+        "t": repository.repo_type.value,
+        "r": repository.repo_id,
+        "f": file.hex,
+        "u": identity.user,
+        "k": identity.token_id,
+    }
     return hub.signer.sign(payload, TTL_S, purpose=DOWNLOAD)
 
 
 def read_download(hub: Hub, text: str) -> Digest:
-    """Check the text of a link to a stored file.
+    """Check the text of a link to a file, and that who got it may still read its repository.
 
     Raises
     ------
     AuthenticationError
-        It was not signed here for this, has expired, or its user was disabled or removed.
+        It was not signed here for this, or has expired, or its access token has.
+    RepositoryNotFoundError, ForbiddenError
+        The repository is gone, or hidden from who got the link by now.
     """
     payload = hub.signer.verify(text, DOWNLOAD)
-    if payload["u"] is not None:
-        check_user(hub, payload["u"])
+    identity = _recall(hub, payload["k"], is_known=payload["u"] is not None)
+    found = hub.find(RepositoryId(RepoType(payload["t"]), payload["r"]), identity)
+    hub.check_files(identity, found)
     return Digest.parse(payload["f"])
+
+
+def _recall(hub: Hub, token_id: str, *, is_known: bool) -> Identity:
+    """Ask again who got a link: it lives for hours, rights may end before."""
+    if token_id:
+        return hub.accounts.recall(token_id)
+    if not is_known:
+        return ANONYMOUS
+    if hub.accounts.has_users():
+        raise AuthenticationError(
+            "link",
+            expected="one of a user of this hub",
+            found="one from the time without users",
+            action="Start the transfer again.",
+        )
+    return LOCAL_OWNER

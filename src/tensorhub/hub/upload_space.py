@@ -54,7 +54,7 @@ class UploadSpace:
             return self._by_user.get(user, 0)
 
     def charge(self, key: str, user: str, nbytes: int) -> None:
-        """Take space for a file; a file that is charged already keeps its charge.
+        """Take space for a file; one that is charged already keeps its charge, or is charged for what it grows by.
 
         Raises
         ------
@@ -65,7 +65,9 @@ class UploadSpace:
         free = self._free()
         with self._lock:
             if key in self._charges:
-                return
+                nbytes -= self._charges[key][1]
+                if nbytes <= 0:
+                    return
             held = self._by_user.get(user, 0)
             room = free + self._nbytes - RESERVE_NBYTES  # as if no upload were there
             limit = room if self._max_nbytes is None else min(room, self._max_nbytes)
@@ -110,7 +112,7 @@ class UploadSpace:
                 self.release(key)
 
     def _add(self, key: str, user: str, nbytes: int) -> None:
-        self._charges[key] = (user, nbytes)
+        self._charges[key] = (user, nbytes + self._charges.get(key, (user, 0))[1])
         self._by_user[user] = self._by_user.get(user, 0) + nbytes
         self._nbytes += nbytes
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from tensorhub.hub.access import Visibility
+from tensorhub.hub.access import Role, Visibility
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.lfs_links import PARTS, UPLOAD, UploadLink, plan_part_nbytes
 from tensorhub.hub.tokens import Scope
@@ -197,6 +197,67 @@ def test_users(made: TestClient, hub: Hub) -> None:
     path = upload_path(ask(made, oid="0" * 64, headers=users["bob"]))
     hub.accounts.change_user("bob", is_disabled=True)
     assert made.put(path, content=DATA).status_code == 401
+
+
+def test_links_end_with_their_tokens(made: TestClient, hub: Hub) -> None:
+    """And with the right to read: a link of hours is no way around what was taken away."""
+    headers, tokens = {}, {}
+    for name, role in (("ada", Role.ADMIN), ("bob", Role.READ)):
+        hub.accounts.create_user(name, namespaces={"team": role})
+        for use in ("first", "second"):
+            new = hub.accounts.tokens.create(name, scope=Scope.WRITE)
+            headers[name, use] = {"Authorization": f"Bearer {new.secret}"}
+            tokens[name, use] = new.token.token_id
+    batch = "/team/m.git/info/lfs/objects/batch"
+    made.post(
+        "/api/repos/create", json={"name": "team/m", "visibility": "private"}, headers=headers["ada", "first"]
+    )
+    body = {"operation": "upload", "objects": [{"oid": OID, "size": NBYTES}]}
+
+    def link(who: tuple[str, str], **more: Any) -> str:
+        item = made.post(batch, json={**body, **more}, headers=headers[who]).json()["objects"][0]
+        return relative(next(iter(item["actions"].values()))["href"])
+
+    revoked = link(("ada", "first"))
+    hub.accounts.tokens.revoke(tokens["ada", "first"])
+    assert made.put(revoked, content=DATA).status_code == 401
+    assert made.put(link(("ada", "second")), content=DATA).status_code == 200
+    assert commit(made, "/api/models/team/m/commit/main", headers=headers["ada", "second"]).status_code == 200
+    first, second = (link(("bob", use), operation="download") for use in ("first", "second"))
+    answer = made.get(first)
+    assert (answer.content, answer.headers["x-content-type-options"]) == (DATA, "nosniff")
+    hub.accounts.tokens.revoke(tokens["bob", "first"])
+    assert made.get(first).status_code == 401
+    assert made.get(second).content == DATA
+    hub.accounts.change_user("bob", namespaces={"team": None})
+    assert made.get(second).status_code in (401, 404)
+    hub.accounts.change_user("bob", namespaces={"team": Role.READ})
+    assert made.get(second).content == DATA
+    made.request("DELETE", "/api/repos/delete", json={"name": "team/m"}, headers=headers["ada", "second"])
+    assert made.get(second).status_code in (401, 404)
+
+
+def test_a_name_taken_again_has_no_uploads(made: TestClient, hub: Hub) -> None:
+    """Of the user who had it before."""
+    for _ in range(2):
+        hub.accounts.create_user("ada")
+        secret = hub.accounts.tokens.create("ada", scope=Scope.WRITE).secret
+        headers = {"Authorization": f"Bearer {secret}"}
+        made.post("/api/repos/create", json={"name": "own"}, headers=headers)
+        item = ask(made, headers=headers)
+        assert "actions" in item
+        assert made.put(upload_path(item), content=DATA).status_code == 200
+        assert "actions" not in ask(made, headers=headers)
+        hub.accounts.remove_user("ada")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_parts_of_two_lengths_are_charged(made: TestClient, hub: Hub) -> None:
+    """Links of one content with a small and a large size do not fill the disk at the price of the small one."""
+    for nbytes in (NBYTES, 3 * NBYTES):
+        item = ask(made, nbytes=nbytes)
+        made.put(relative(item["actions"]["upload"]["header"]["00001"]), content=DATA[:300_000])
+        assert hub.uploads.space.nbytes == nbytes
 
 
 @pytest.mark.parametrize(
