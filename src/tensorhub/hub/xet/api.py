@@ -370,10 +370,11 @@ ROUTES = [
     Route("POST", "/cas/{place}/v2/shards", receive_shard_with_progress, is_signed=True),
     Route("GET", "/cas/{place}/v1/reconstructions/{hash}", reconstruction, is_signed=True),
     Route("GET", "/cas/{place}/v1/data", data, is_signed=True),
-    # Where hf-xet 1.5 looks for them.
+    # Where older clients look for them: up to hf-xet 1.5, and 1.1.2.
     Route("POST", "/cas/{place}/xorbs/default/{hash}", receive_xorb, is_signed=True),
     Route("POST", "/cas/{place}/shards", receive_shard, is_signed=True),
     Route("GET", "/cas/{place}/reconstructions/{hash}", reconstruction, is_signed=True),
+    Route("GET", "/cas/{place}/reconstruction/{hash}", reconstruction, is_signed=True),
     Route("GET HEAD POST PUT", "/cas/{path}", not_offered, is_signed=True),
     Route("POST", "/v1/telemetry", telemetry, is_signed=True),
 ]

@@ -282,6 +282,22 @@ def test_reconstruction(hub, client, asked):
     assert read_terms(reader, answer.json()).startswith(wanted)
 
 
+@pytest.mark.parametrize("path", ["/reconstructions/", "/reconstruction/"])
+def test_older_clients_read(hub, client, path):
+    """Paths without a version are those of older clients."""
+    reader = Access(client, "read")
+    name = hub.store.snapshots.snapshot("org/model", None).entry("w.bin").file.hex
+    assert read_terms(reader, reader.get(path + name).json()) == DATA
+
+
+def test_older_clients_write(hub, access):
+    """Paths without a version are those of older clients."""
+    xorb, body = make_xorb(CHUNKS)
+    assert access.send(f"/xorbs/default/{to_text(xorb)}", body).status_code == 200
+    assert access.send("/shards", make_shard([(SHA256, [(xorb, 0, 12, len(DATA))])])).status_code == 200
+    assert hub.uploads.find(SHA256, "local") is not None
+
+
 def test_only_files_of_the_revision_are_given(hub, client):
     """A token reads the files of its revision; a link reads its chunks."""
     reader = Access(client, "read")
