@@ -47,6 +47,7 @@ class OtherHub:
     requests: list[httpx.Request] = field(default_factory=list)
     page: int = 1000
     branches: list[str] = field(default_factory=lambda: ["main"])
+    hanging: threading.Event | None = None
     redirects: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -79,6 +80,8 @@ class OtherHub:
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         self.requests.append(request)
+        if self.hanging is not None:
+            self.hanging.wait(20)
         if self.is_down:
             raise httpx.ConnectError("refused")
         parts = urlsplit(str(request.url))

@@ -266,7 +266,6 @@ class Fetch:
             The store cannot be written, or somebody else moved the ref.
         """
         try:
-            self._check_space()
             for _ in range(min(_WORKERS, len(self._waiting))):
                 self._spawn(self._work)
             while self.counts.left_files and not (self.is_stopped and self._done.empty()):
@@ -316,6 +315,16 @@ class Fetch:
 
     def _download(self, download: Download) -> None:
         if not download.start():
+            return
+        free = shutil.disk_usage(self._store.layout.root).free - RESERVE_NBYTES
+        if download.nbytes > free:
+            download.error = OutOfSpaceError(
+                f"fetching {download.name} of {self.repository}",
+                expected=f"{download.nbytes} bytes free",
+                found=f"{max(free, 0)}",
+                action="Free some space, then try again; what came is kept.",
+            )
+            self._done.put(download)
             return
         revision = self.plan.revision
         download.run(
@@ -376,17 +385,6 @@ class Fetch:
         """Let the asked ref lead to the commit, if all of it is here."""
         if self.plan.ref is not None and self.reference is not None and self.is_complete:
             advance_ref(self._store, self.repository, self.plan.ref, self.reference, self._progress)
-
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self._store.layout.root).free - RESERVE_NBYTES
-        largest = max((item.nbytes for item in self._waiting), default=0)
-        if largest > free:
-            raise OutOfSpaceError(
-                f"fetching {self.repository}",
-                expected=f"{largest} bytes free, for its largest file",
-                found=f"{max(free, 0)}",
-                action="Free some space, then run it again; what came is kept.",
-            )
 
 
 def _put(transaction: CommitTransaction, download: Download) -> None:

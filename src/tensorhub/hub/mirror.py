@@ -48,6 +48,7 @@ _OURS_S = 10.0
 _DOWN_S = 15.0  # after a failure the other hub is left alone, so that nobody waits for it at each request
 _RETRY_S = 30.0  # after a fetch that did not come to its end
 _PATIENCE_S = 8.0  # clients give up on a HEAD after 10 s
+_SHORT_PATIENCE_S = 2.0  # where something is here that can be served instead
 _REMEMBERED = 10_000
 _JOBS = 2  # fetches at a time; what a client waits for does not wait for its turn
 _TRIES = 2  # while somebody waits
@@ -155,7 +156,11 @@ class Mirror:
             )
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
-        done, _ = await asyncio.wait({flight}, timeout=_PATIENCE_S)
+        has_some = await self._hub.meta.run(self._has_some, asked, revision)
+        done, _ = await asyncio.wait({flight}, timeout=_SHORT_PATIENCE_S if has_some else _PATIENCE_S)
+        if not done and has_some:  # the other hub hangs; nobody else is to wait for it
+            self._hold(key, Outcome.STALE)
+            return
         if not done:
             raise NotReadyError(
                 f"{asked} at {revision}",
@@ -173,11 +178,14 @@ class Mirror:
 
     def _landed(self, key: tuple[object, ...], flight: asyncio.Task[Outcome]) -> None:
         self._flights.pop(key, None)
-        if flight.cancelled() or flight.exception() is not None:
-            return
+        if not flight.cancelled() and flight.exception() is None:
+            self._hold(key, flight.result())
+
+    def _hold(self, key: tuple[object, ...], outcome: Outcome) -> None:
+        """Remember what came of asking, for as long as that holds."""
         now = self._now_s()
         with self._lock:
-            self._holds_until[key] = (now, now + flight.result().value)
+            self._holds_until[key] = (now, now + outcome.value)
             self._holds_until.move_to_end(key)
             while len(self._holds_until) > _REMEMBERED:
                 self._holds_until.popitem(last=False)
@@ -214,6 +222,10 @@ class Mirror:
             return self._hub.store.snapshots.resolve(repository, revision)
         except NotFoundError:
             return None
+
+    def _has_some(self, asked: RepositoryId, revision: str) -> bool:
+        local = self._find_local(asked)
+        return local is not None and self._resolve(local, revision) is not None
 
     def _settle(
         self, local: RepositoryId, reference: CommitReference | None, revision: str

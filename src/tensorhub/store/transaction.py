@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ class CommitTransaction:
         self._written: set[Digest] = set()
         self._is_open = True
         self._is_orphan = False
+        self._is_whole = False  # whether the new tree takes nothing from the parent's
         self.last_commit = self.parent
         self._lost_parent: MissingBlobError | None = None
         clean_dead_leases(store.layout)
@@ -293,6 +295,7 @@ class CommitTransaction:
                 "this one begins a new history"
             )
             self._lost_parent, self._is_orphan = None, True
+        self._is_whole = True
         self._entries.clear()
         self._files.clear()
 
@@ -371,6 +374,10 @@ class CommitTransaction:
         tree_digest = self._store.settings.hasher.object_digest(ObjectKind.TREE, tree_payload)
         parent = None if self._is_orphan else self.parent
         present = self._store.snapshots.commit(parent.digest) if parent else None
+        if present is not None and present.is_partial and not self._is_whole and not facts.origin:
+            facts = replace(
+                facts, is_partial=True
+            )  # what the parent lacks is missing here, too, and not absent
         if (
             parent
             and present

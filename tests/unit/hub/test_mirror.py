@@ -212,6 +212,37 @@ def test_branches_are_fresh(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
         assert other.requests == []
 
 
+def test_a_hub_that_hangs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is here is served after a moment, and then at once; what is not is told to come later."""
+    other, hanging = OtherHub(dict(FILES)), threading.Event()
+    with _mirror(store, other) as (client, hub):
+        client.get(f"{FILE}/config.json")
+        _wait(hub)
+        monkeypatch.setattr(mirror, "_SHORT_PATIENCE_S", 0.1)
+        monkeypatch.setattr(mirror, "_PATIENCE_S", 0.2)
+        other.hanging = hanging
+        _forget(hub)
+        assert client.get(f"{FILE}/config.json").content == FILES["config.json"]
+        asked = len(other.requests)
+        assert client.get(f"{FILE}/x.bin").content == FILES["x.bin"]
+        assert len(other.requests) == asked
+        late = client.get("/org/another/resolve/main/x")
+        assert late.status_code == 503
+        assert "retry-after" in late.headers
+        hanging.set()
+
+
+def test_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that do not fit are not begun."""
+    monkeypatch.setattr("tensorhub.hub.fetching.RESERVE_NBYTES", 1 << 60)
+    other = OtherHub(dict(FILES))
+    with _mirror(store, other) as (client, hub):
+        assert client.head(f"{FILE}/x.bin").status_code == 200
+        _wait(hub)
+        assert client.get(f"{FILE}/x.bin").status_code == 507
+    assert other.fetched() == []
+
+
 @pytest.mark.parametrize("hidden", ["private", "gated"])
 def test_rights_of_the_token_go_to_nobody(store: Store, hidden: str) -> None:
     """What the other hub hides is fetched for those only who may read it here; nobody else learns of it."""

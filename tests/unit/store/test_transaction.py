@@ -260,3 +260,19 @@ def test_link_puts_a_file_by_its_record(store: Store) -> None:
             transaction.link("z.txt", Digest(bytes(32)))
         transaction.publish()
     assert store.read("a/two", "y.txt") == b"content"
+
+
+def test_commits_on_partial_ones(store: Store) -> None:
+    """What the parent lacks is not absent in its child either, unless that has a tree of its own."""
+    with store.begin_commit("a/b") as transaction:
+        transaction.put_file("a", b"a")
+        transaction.publish(facts=CommitFacts("import", is_partial=True, origin="elsewhere"))
+    with store.begin_commit("a/b") as transaction:
+        transaction.put_file("b", b"b")
+        transaction.publish("put")
+    assert store.commits("a/b")[0].is_partial
+    with store.begin_commit("a/b") as transaction:
+        transaction.delete_all()
+        transaction.put_file("c", b"c")
+        transaction.publish("anew")
+    assert not store.commits("a/b")[0].is_partial
