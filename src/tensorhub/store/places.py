@@ -121,9 +121,11 @@ class Places:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def repositories(self, digests: Iterable[Digest]) -> dict[Digest, list[RepositoryId]]:
-        """Give the repositories that hold each blob, in the order in which they got it."""
-        return self._first_repositories(digests, None)
+    def repositories(
+        self, digests: Iterable[Digest], *, limit: int | None = None
+    ) -> dict[Digest, list[RepositoryId]]:
+        """Give the repositories that hold each blob, in the order in which they got it; the first so many of them."""
+        return self._first_repositories(digests, limit)
 
     def _first_repositories(
         self, digests: Iterable[Digest], limit: int | None

@@ -13,8 +13,8 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-_COLUMN = 264  # from one generation to the next, in units of the drawing (pixels on a desk)
-_BOX_WIDTH, _BOX_HEIGHT, _ROW = 196, 38, 50
+_COLUMN = 330  # from one generation to the next, in units of the drawing (pixels on a desk)
+_BOX_WIDTH, _BOX_HEIGHT, _ROW = 240, 38, 50
 _DENSE_HEIGHT, _DENSE_ROW = 24, 29  # one line of text
 _DENSE_FROM = 60  # members from which a family is drawn with one line each: 60 rows of 50 are three screens
 _MARGIN = 8
@@ -26,7 +26,7 @@ _MAX_MEMBERS = (
     400  # of one drawing: 12,000 units high; of a larger family those with the most bytes are drawn
 )
 _MAX_TREES = 30  # drawings on one page; the smaller families beyond are counted
-_LABEL = 27  # characters of a name that fit into a box
+_LABEL = 26  # characters of a name that fit into a box, in a wide font
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,19 @@ class Lean:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A member as drawn; ``text`` is its label, cut to fit."""
+    """A member as drawn; ``owner`` and ``text`` are its label, cut to fit: first the owner goes, then the middle."""
 
     member: Member
     x: float
     y: float
+    owner: str
     text: str
     generation: int
 
     @property
     def is_cut(self) -> bool:
         """Whether the text is not the whole label."""
-        return self.text != self.member.label
+        return self.owner + self.text != self.member.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ def _draw(everybody: Sequence[Member], all_leans: Sequence[Lean]) -> TreeDrawing
             member,
             _MARGIN + generation * _COLUMN,
             round(_MARGIN + at * row, 1),
-            shorten(member.label, _LABEL),
+            *split_label(member.label),
             generation,
         )
     weights = _count_below(boxes, parents)
@@ -319,6 +320,12 @@ def _count_below(boxes: Mapping[Hashable, Box], parents: Mapping[Hashable, Lean]
         if key in parents:
             counts[parents[key].parent] += counts[key]
     return counts
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """Split a label into the owner with its slash, and the name, as far as they fit into a box."""
+    owner, slash, name = label.rpartition("/")
+    return (owner + slash, name) if len(label) <= _LABEL else ("", shorten(name, _LABEL))
 
 
 def shorten(text: str, length: int) -> str:

@@ -255,7 +255,9 @@ def _tensors(opened: Opened) -> Response:
     site, repository = opened.site, opened.repository
     query = parse_tensor_query(opened.request.query)
     snapshot = opened.present
+    sizes = snapshot.source.file_sizes([entry.file for entry in snapshot.tree.entries])
     values = {
+        "has_many_files": sum(sizes.get(entry.file, (0, 0))[1] > 0 for entry in snapshot.tree.entries) > 1,
         "table": read_tensor_table(site.hub.store, snapshot, snapshot.tree.entries, query, site.reader),
         "query": query,
         "sorts": SORTS,

@@ -23,6 +23,9 @@ from tensorhub.store.store import Store
 
 PAGE_TENSORS = 100
 _MAX_QUERY = 200
+_MAX_HOMES = (
+    50  # repositories looked at for each tensor: one may lie in thousands, and one that can be seen will do
+)
 SORTS: Mapping[str, str] = {
     "file": "As in the file",
     "name": "Name",
@@ -68,6 +71,8 @@ class TensorRow:
         Whether it leans on a base.
     base, base_repository
         The base's repository as the reader may know it: its name, 'private', or empty; and itself, to link.
+    twin
+        Another repository that has the same tensor, the first of those that the reader may see.
     """
 
     name: str
@@ -79,6 +84,7 @@ class TensorRow:
     is_delta: bool
     base: str
     base_repository: RepositoryId | None
+    twin: RepositoryId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +183,12 @@ def _to_rows(
 ) -> tuple[TensorRow, ...]:
     blobs = store.catalog.blobs({item.segment.digest for item in items})
     bases = store.catalog.bases([row.blob_id for row in blobs.values() if not row.is_self_contained])
-    homes = store.places.repositories(set(bases.values()))
+    homes = store.places.repositories({*bases.values(), *blobs}, limit=_MAX_HOMES)
     found: list[TensorRow] = []
     for item in items:
         row = blobs.get(item.segment.digest)
         base = bases.get(row.blob_id) if row else None
+        twins = (home for home in homes.get(item.segment.digest, ()) if home != repository)
         home, name = _choose_home(homes.get(base, []), repository, reader) if base else (None, "")
         found.append(
             TensorRow(
@@ -194,6 +201,7 @@ def _to_rows(
                 row is not None and not row.is_self_contained,
                 name,
                 home,
+                next((twin for twin in twins if reader.may_read(twin)), None),
             )
         )
     return tuple(found)

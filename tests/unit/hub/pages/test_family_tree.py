@@ -7,7 +7,15 @@ import random
 
 import pytest
 
-from tensorhub.hub.pages.family_tree import Families, Lean, Member, TreeDrawing, plan_families, shorten
+from tensorhub.hub.pages.family_tree import (
+    Families,
+    Lean,
+    Member,
+    TreeDrawing,
+    plan_families,
+    shorten,
+    split_label,
+)
 
 
 def plan(leans: list[tuple[str, str, int]], *alone: str) -> Families:
@@ -132,5 +140,8 @@ def test_labels() -> None:
     """Long ones are cut in the middle."""
     assert shorten("short", 10) == "short"
     assert shorten("a-very-long-name-indeed", 11) == "a-ver…ndeed"
+    assert split_label("ada/model") == ("ada/", "model")
+    assert split_label("organisation/a-model-of-some-kind") == ("", "a-model-of-some-kind")
+    assert split_label("o/" + "x" * 40 + "-end")[1].endswith("x-end")
     (tree,) = plan([("x" * 100, "base", 1)]).trees
     assert [box.is_cut for box in tree.boxes if box.member.label != "base"] == [True]

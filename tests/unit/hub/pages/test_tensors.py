@@ -41,6 +41,15 @@ def test_a_hidden_base_is_private(store: Store) -> None:
     assert (layer.base, layer.base_repository) == ("private", None)
 
 
+def test_twins(store: Store) -> None:
+    """Who else has the same tensor is told, of those that the reader may see."""
+    fill(store)
+    norm = next(row for row in read(store, TensorQuery()).rows if row.name == "norm.weight")
+    assert str(norm.twin) == "ada/base"
+    nobody = Reader(None, is_admin=False, may_read=lambda repository: repository.repo_id == "bob/child")
+    assert all(row.twin is None for row in read(store, TensorQuery(), nobody).rows)
+
+
 def test_a_removed_base(store: Store) -> None:
     """A base that no repository holds any longer is told as such."""
     fill(store)
