@@ -55,7 +55,7 @@ def summarize(scope: Iterable[str], verdicts: dict[str, dict[str, Any]]) -> dict
             reason, message = explain(test, verdict["reason"])
             rest.append({"test": test, "outcome": outcome, "reason": reason, "message": message})
     return {
-        "in_scope": sum(counts.values()),
+        "tests": sum(counts.values()),
         "passed": counts["passed"],
         "failed": counts["failed"],
         "skipped": counts["skipped"],
@@ -65,13 +65,13 @@ def summarize(scope: Iterable[str], verdicts: dict[str, dict[str, Any]]) -> dict
     }
 
 
-def print_summary(summary: dict[str, Any]) -> None:
+def print_summary(summary: dict[str, Any], title: str) -> None:
     """Print the counts by file, and each test that did not pass with what is known of it."""
-    width = max((len(name) for name in summary["files"]), default=10)
-    print(f"\n{'':{width}}  passed  of")
+    width = max(len(name) for name in [*summary["files"], title])
+    print(f"\n{title:{width}}  passed  of")
     for name, count in summary["files"].items():
         print(f"{name:{width}}  {count.get('passed', 0):6}  {sum(count.values()):2}")
-    print(f"{'all':{width}}  {summary['passed']:6}  {summary['in_scope']}")
+    print(f"{'all':{width}}  {summary['passed']:6}  {summary['tests']}")
     for row in summary["not_passed"]:
         print(f"\n{row['outcome']}: {row['test']}")
         print(f"  {row['reason'] or 'no reason is written down'}\n  {row['message']}")
