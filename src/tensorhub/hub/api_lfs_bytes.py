@@ -118,15 +118,20 @@ def _check_length(request: HubRequest, nbytes: int) -> None:
 
 
 async def _receive(request: HubRequest, writer: LfsWriter, nbytes: int) -> None:
-    """Write a body; at the end, however it ends, no thread writes any more."""
+    """Write a body, each piece while the next one comes; at the end, however it ends, no thread writes any more."""
     job: asyncio.Future[None] | None = None
     try:
         async for piece in receive_pieces(request, nbytes):
+            if job is not None:
+                await asyncio.shield(job)
             job = asyncio.ensure_future(request.hub.meta.run(writer.write, piece))
+        if job is not None:
             await asyncio.shield(job)
     finally:
-        if job is not None and not job.done():
+        if job is not None:
             await asyncio.wait([job])
+            if not job.cancelled():
+                job.exception()  # seen: where it matters it was raised above
 
 
 async def get_content(request: HubRequest) -> Response:
