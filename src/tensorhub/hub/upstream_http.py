@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -128,6 +129,10 @@ class UpstreamHttp:
         self._sleep = sleep
         self._origin = _origin_of(self.url)
         self._is_private: bool | None = None
+        # Behind a proxy names are looked up there, and every peer is the proxy: only written addresses can be checked.
+        self._has_proxy = transport is None and bool(
+            urllib.request.getproxies().keys() & {"http", "https", "all"}
+        )
         self._client = httpx.Client(
             transport=transport,
             follow_redirects=False,
@@ -222,7 +227,9 @@ class UpstreamHttp:
             raise self._refused(url, "another scheme" if parts.hostname else "no host")
         if self._is_upstream_private():
             return  # an operator's own network: its hubs may keep files beside themselves
-        addresses = self._resolver(parts.hostname)
+        addresses = self._addresses(parts.hostname)
+        if not addresses and self._has_proxy:
+            return
         if not addresses:
             raise self._unreachable(url, "no address")
         if not all(is_public(address) for address in addresses):
@@ -232,17 +239,25 @@ class UpstreamHttp:
         """Look whom we are really talking to: names may lead elsewhere a moment later."""
         stream = response.extensions.get("network_stream")
         peer = stream.get_extra_info("server_addr") if stream is not None else None
-        if peer is None or self._is_upstream_private() or is_public(str(peer[0])):
+        if peer is None or self._has_proxy or self._is_upstream_private() or is_public(str(peer[0])):
             return
         raise self._refused(url, "a host of a private network")
 
     def _is_upstream_private(self) -> bool:
         if self._is_private is None:
-            addresses = self._resolver(urlsplit(self.url).hostname or "")
+            addresses = self._addresses(urlsplit(self.url).hostname or "")
             if not addresses:
                 return False  # not remembered: it may be found later
             self._is_private = not all(is_public(address) for address in addresses)
         return self._is_private
+
+    def _addresses(self, host: str) -> list[str]:
+        if not self._has_proxy:
+            return self._resolver(host)
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            return ["127.0.0.1"] if host == "localhost" else []
 
     # -- errors -------------------------------------------------------------------------------------------------
 

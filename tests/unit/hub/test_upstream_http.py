@@ -118,6 +118,22 @@ def test_names_that_lead_elsewhere_a_moment_later() -> None:
         pass
 
 
+def test_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are not looked up here; written addresses are still checked."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://10.9.9.9:3128")
+    http = UpstreamHttp("https://hub.example", resolver=lambda _: [])
+    http._check_target("https://cdn.example/x")
+    for url in (
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/x",
+        "https://localhost/x",
+        "http://cdn.example/x",
+    ):
+        with pytest.raises(ForbiddenError):
+            http._check_target(url)
+    http.close()
+
+
 def test_circles_end() -> None:
     """Redirects are followed a few times only."""
     http = _http(lambda _: httpx.Response(302, headers={"Location": "/again"}))
