@@ -409,6 +409,12 @@ class CommitTransaction:
         self.close()
         return self._result(reference.commit_id, tree_digest, is_new=True)
 
+    def _inherit(self, facts: CommitFacts, present: Commit | None) -> CommitFacts:
+        """Mark the child of a partial commit: what the parent lacks is missing there, too, and not absent."""
+        if present is None or not present.is_partial or self._is_whole or facts.origin:
+            return facts
+        return replace(facts, is_partial=True)
+
     def _keep_commit(self, parent: CommitReference, commit: Commit) -> None:
         """Leave the ref at the commit whose tree nothing changed; a new ref is made there."""
         with store_lock(self._store.layout):
