@@ -374,10 +374,7 @@ class CommitTransaction:
         tree_digest = self._store.settings.hasher.object_digest(ObjectKind.TREE, tree_payload)
         parent = None if self._is_orphan else self.parent
         present = self._store.snapshots.commit(parent.digest) if parent else None
-        if present is not None and present.is_partial and not self._is_whole and not facts.origin:
-            facts = replace(
-                facts, is_partial=True
-            )  # what the parent lacks is missing here, too, and not absent
+        facts = self._inherit(facts, present)
         if (
             parent
             and present
