@@ -92,16 +92,18 @@ def view_family(
     is_whole
         Whether that is the whole store.
     """
-    least = {key: _MIN_SHARE * row.nbytes for key, row in rows.items()}
     leans_on: list[Relative] = []
     leaned_on_by: list[Relative] = []
     for edge in found.edges:
+        if repository not in (edge.child, edge.parent):
+            continue
         sums = edge.identical_nbytes, edge.delta_nbytes, edge.delta_stored_nbytes
-        is_near = edge.nbytes >= least.get(edge.child, 0)
+        child = rows.get(edge.child)
+        is_near = child is None or edge.nbytes >= _MIN_SHARE * child.nbytes
         if edge.child == repository:
             name = str(edge.parent) if edge.parent is not None else REMOVED if is_whole else PRIVATE
             leans_on.append(Relative(name, edge.parent, *sums, is_near))
-        elif edge.parent == repository:
+        else:
             leaned_on_by.append(Relative(str(edge.child), edge.child, *sums, is_near))
     members = {str(repository): _member(repository, links, rows)}
     leans: list[Lean] = []

@@ -117,7 +117,7 @@ def select_rows(rows: Iterable[RepositoryRow], query: ListQuery, *, page_rows: i
     Parameters
     ----------
     rows
-        All that the reader may see.
+        All that the reader may see, ordered by type and name.
     query
         What he asked for; every word of its text must occur in the name, in any case.
     page_rows
@@ -140,8 +140,7 @@ def select_rows(rows: Iterable[RepositoryRow], query: ListQuery, *, page_rows: i
                 continue
         fitting.append(row)
     _, key, is_reversed = SORTS[query.sort]
-    fitting.sort(key=lambda row: row.repository.key)
-    fitting.sort(key=key, reverse=is_reversed)
+    fitting.sort(key=key, reverse=is_reversed)  # equal ones stay in the order of names
     pages = max(1, -(-len(fitting) // page_rows))
     page = min(query.page, pages)
     start = (page - 1) * page_rows

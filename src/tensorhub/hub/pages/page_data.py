@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tensorhub.errors import TensorHubError
@@ -64,9 +65,9 @@ class DiskUse:
     free_nbytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visible:
-    """The repositories that a reader may see; ``name`` tells one set of them from another."""
+    """The repositories that a reader may see, by type and name; ``name`` tells one set of them from another."""
 
     rows: tuple[RepositoryRow, ...]
     name: bytes
@@ -75,6 +76,11 @@ class Visible:
     def repositories(self) -> list[RepositoryId]:
         """Their ids."""
         return [row.repository for row in self.rows]
+
+    @cached_property
+    def by_repository(self) -> Mapping[RepositoryId, RepositoryRow]:
+        """Give the row of each."""
+        return {row.repository: row for row in self.rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,8 +213,7 @@ def _relatives(opened: Opened, wait_s: float = 0.0) -> FamilyView | None:
     found = site.hub.page_data.survey(visible, is_whole=is_whole, wait_s=wait_s)
     if found is None:
         return None
-    rows = {row.repository: row for row in visible.rows}
-    return view_family(opened.repository, found, site.links, rows, is_whole=is_whole)
+    return view_family(opened.repository, found, site.links, visible.by_repository, is_whole=is_whole)
 
 
 def _tree(opened: Opened) -> Response:

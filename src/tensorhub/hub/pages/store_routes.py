@@ -89,8 +89,7 @@ def _family(request: HubRequest) -> Response:
     visible = site.hub.page_data.visible(site.reader)
     is_whole = site.reader.is_admin
     found = site.hub.page_data.survey(visible, is_whole=is_whole, wait_s=FAMILY_WAIT_S)
-    rows = {row.repository: row for row in visible.rows}
-    families = view_families(found, site.links, rows, is_whole=is_whole) if found else None
+    families = view_families(found, site.links, visible.by_repository, is_whole=is_whole) if found else None
     values = {"families": families, "most_alone": _MOST_ALONE}
     return site.page("family.html", values, section="family")
 

@@ -23,6 +23,7 @@ def row(name: str, nbytes: int = 10, stored: int | None = 5, date_ms: int | None
 
 
 ROWS = [row("b/Two", 30, 3, 5), row("a/one", 10, 9, None), row("data/three", 20, None, 9), row("c/four")]
+ROWS.sort(key=lambda item: item.repository.key)
 
 
 def names(query: ListQuery, **options: int) -> list[str]:
