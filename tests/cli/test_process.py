@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "tensorhub"]
@@ -51,12 +50,14 @@ def test_a_reader_that_goes_away_is_no_error(store_path: Path) -> None:
         assert (done.returncode, done.stderr) == (141, b""), arguments
 
 
-def test_help_is_fast() -> None:
-    """A person who asks for help does not wait; the bound is loose, for a busy machine."""
-    started_at = time.perf_counter()
-    done = run_process("--help")
-    assert done.returncode == 0
-    assert time.perf_counter() - started_at < 5
+def test_help_loads_no_server() -> None:
+    """A person who asks for help does not wait for what only a hub needs."""
+    code = (
+        "import sys; from tensorhub.cli import main; main(['--help']); "
+        "print(sorted({'starlette', 'uvicorn', 'jinja2', 'httpx', 'lz4'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
 
 
 def test_completion_is_offered(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from itertools import product
 from pathlib import Path
 
@@ -86,11 +85,9 @@ def _git(folder: Path, *arguments: str, stdin: str = "") -> str:
     "pattern", ["*a" * 200 + "b", "**/" * 100 + "b", "a/**/" * 90 + "b", "[a-z]*" * 80 + "B"]
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
-    """Patterns that stop engines of regular expressions for years."""
+    """Patterns that stop engines of regular expressions for years; the time limit of every test is the bound."""
     for path in ("a" * 2000, "a/" * 1000 + "a"):
-        began = time.perf_counter()
         assert IgnoreRules(pattern).ignores(path) is False
-        assert time.perf_counter() - began < 20
 
 
 def test_limits() -> None:

