@@ -8,6 +8,8 @@ it is left behind, whatever happens.
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.responses import Response
 
 from tensorhub.errors import InvalidNameError, RevisionNotFoundError, TensorHubError
@@ -20,7 +22,7 @@ from tensorhub.hub.receiving import receive_pieces
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
-from tensorhub.hub.spool import Spool
+from tensorhub.hub.spool import MEMORY_NBYTES, Spool
 from tensorhub.hub.writing import committer, record, repository_url, user_of
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref
 
@@ -31,8 +33,9 @@ async def handle_commit(request: HubRequest) -> Response:
     user_of(request.identity)
     opens_pull = request.flag("create_pr")
     repository, ref = await hub.meta.run(_find, request, opens_pull)
-    spool = Spool(hub.uploads.folder / "tmp")
+    spool, space = Spool(hub.uploads.folder / "tmp"), f"commit {secrets.token_hex(8)}"
     try:
+        await hub.meta.run(_charge, request, space)
         parsed = await _receive(request, spool)
         async with hub.locks.hold(repository):
             if opens_pull:
@@ -41,6 +44,7 @@ async def handle_commit(request: HubRequest) -> Response:
                 done, pull = await hub.writes.run(_commit, request, repository, ref, parsed), None
     finally:
         spool.close()
+        hub.uploads.space.release(space)
     if pull is not None:
         await record(request, "pull.create", repository, f"{pull.num} {done.commit_id}")
     elif done.is_new:
@@ -90,6 +94,22 @@ def _no_branch(repository: RepositoryId, revision: str) -> RevisionNotFoundError
         found="none",
         action="Create the branch first.",
     )
+
+
+def _charge(request: HubRequest, key: str) -> None:
+    """Take the disk space that a large body may need, before it comes.
+
+    Raises
+    ------
+    OutOfSpaceError
+        There is not so much left for uploads.
+    """
+    limit, announced = request.hub.config.max_commit_nbytes, request.headers.get("content-length", "")
+    is_told = announced.isascii() and announced.isdecimal() and len(announced) < 20
+    nbytes = min(int(announced), limit) if is_told else limit
+    if nbytes > MEMORY_NBYTES:
+        # base64 takes four characters for three bytes
+        request.hub.uploads.space.charge(key, user_of(request.identity).lower(), nbytes * 3 // 4)
 
 
 async def _receive(request: HubRequest, spool: Spool) -> CommitRequest:

@@ -167,6 +167,15 @@ def test_large_body(hub: Hub, made: TestClient) -> None:
     assert list((hub.uploads.folder / "tmp").iterdir()) == []
 
 
+def test_full_disk(hub: Hub, made: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body for which there is no room is refused before it comes; small ones need none."""
+    monkeypatch.setattr("tensorhub.hub.upload_space.RESERVE_NBYTES", 1 << 60)
+    large = body(file("big.txt", bytes(8_000_000)))
+    assert made.post(URL, content=large).status_code == 507
+    assert made.post(URL, content=body(file("a.txt", b"1"))).status_code == 200
+    assert hub.uploads.space.nbytes == 0
+
+
 def test_parallel_commits(made: TestClient, hub: Hub) -> None:
     """Of many commits to one branch at once none is lost."""
     with ThreadPoolExecutor(12) as pool:
