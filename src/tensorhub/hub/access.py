@@ -160,6 +160,16 @@ def can_write(identity: Identity, repository: RepositoryId, row: RepositoryRow |
     )
 
 
+def can_propose(identity: Identity, repository: RepositoryId) -> bool:
+    """Say whether somebody who may read a repository may discuss it, and open pull requests.
+
+    A token that is kept to namespaces speaks for its user there only.
+    """
+    if identity.user is None or not identity.can_write:
+        return False
+    return not identity.is_restricted or _has_role(identity, repository, Role.READ)
+
+
 def can_create(identity: Identity, repository: RepositoryId) -> bool:
     """Say whether somebody may make a repository of this name."""
     return identity.can_write and (identity.is_admin or _has_role(identity, repository, Role.WRITE))

@@ -16,14 +16,14 @@ from tensorhub.errors import InvalidNameError, RevisionNotFoundError, TensorHubE
 from tensorhub.hub.commit_body import CommitBody
 from tensorhub.hub.commit_operations import CommitRequest
 from tensorhub.hub.commits import Committed, commit
-from tensorhub.hub.hub import Hub, forbidden
+from tensorhub.hub.hub import Hub
 from tensorhub.hub.pull_requests import PullRequest, find_branch, may_push, pull_ref
 from tensorhub.hub.receiving import receive_pieces
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
 from tensorhub.hub.spool import MEMORY_NBYTES, Spool
-from tensorhub.hub.writing import committer, record, repository_url, user_of
+from tensorhub.hub.writing import check_proposer, committer, record, repository_url, user_of
 from tensorhub.schema.names import RefKind, RefName, RepositoryId, parse_ref
 
 
@@ -70,8 +70,7 @@ def _find(request: HubRequest, opens_pull: bool) -> tuple[RepositoryId, RefName]
     except InvalidNameError as error:
         raise _no_branch(repository, revision) from error
     if opens_pull:
-        if not identity.can_write:
-            raise forbidden(identity, f"opening a pull request of {repository}")
+        check_proposer(identity, repository, f"opening a pull request of {repository}")
         if ref.kind is not RefKind.HEADS:
             raise _no_branch(repository, revision)
         find_branch(hub.store, repository, ref)

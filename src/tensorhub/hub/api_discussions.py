@@ -23,7 +23,7 @@ from tensorhub.hub.pull_requests import CLOSED, DRAFT, MERGED, OPEN, PullRequest
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
-from tensorhub.hub.writing import record, user_of
+from tensorhub.hub.writing import check_proposer, record
 from tensorhub.schema.names import RepositoryId
 
 _PAGE = 50
@@ -116,10 +116,7 @@ def _may_write(hub: Hub, identity: Identity, repository: RepositoryId) -> bool:
 
 
 def _check_speaker(identity: Identity, repository: RepositoryId) -> str:
-    user = user_of(identity)
-    if not identity.can_write:
-        raise forbidden(identity, f"taking part in discussions of {repository}")
-    return user
+    return check_proposer(identity, repository, f"taking part in discussions of {repository}")
 
 
 async def _check_owner(

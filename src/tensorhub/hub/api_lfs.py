@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from tensorhub.errors import FileEntryNotFoundError, FormatError, UsageError
 from tensorhub.hub.commit_operations import parse_sha256
-from tensorhub.hub.hub import Hub, forbidden
+from tensorhub.hub.hub import Hub
 from tensorhub.hub.json_fields import read_choice, read_nbytes, read_objects
 from tensorhub.hub.known_content import KnownFile, find_known
 from tensorhub.hub.lfs_links import UploadLink, plan_part_nbytes, sign_download
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
-from tensorhub.hub.writing import committer, repository_url, user_of
+from tensorhub.hub.writing import check_proposer, committer, repository_url, user_of
 from tensorhub.schema.names import RepositoryId
 
 _MAX_OBJECTS = 1000  # clients ask for 256 at a time
@@ -45,9 +45,7 @@ async def batch(request: HubRequest) -> Response:
     if operation == "download":
         answers = await hub.meta.run(_plan_downloads, request, repository, objects)
         return JsonResponse({"transfer": "basic", "objects": answers}, media_type=_TYPE)
-    user_of(identity)
-    if not identity.can_write:  # those who may only read the repository upload for pull requests
-        raise forbidden(identity, f"uploading for {repository}")
+    check_proposer(identity, repository, f"uploading for {repository}")  # for a pull request at least
     transfers = body.get("transfers")
     takes_parts = isinstance(transfers, list) and "multipart" in transfers
     answers = await hub.meta.run(_plan_uploads, request, repository, objects, takes_parts)

@@ -23,7 +23,7 @@ from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import ATTRIBUTES_PATH, LfsRules
 from tensorhub.hub.routes import Route
-from tensorhub.hub.writing import user_of
+from tensorhub.hub.writing import check_proposer, user_of
 from tensorhub.schema.names import RepositoryId
 from tensorhub.store.file_facts import FileFacts, file_facts
 from tensorhub.store.snapshots import Snapshot
@@ -64,6 +64,7 @@ async def preupload(request: HubRequest) -> Response:
     find = hub.find if request.flag("create_pr") else hub.find_for_write
     repository = await hub.meta.run(find, request.repository, request.identity)
     await hub.meta.run(hub.check_files, request.identity, repository)
+    check_proposer(request.identity, repository, f"uploading for {repository}")
     files = [_read_file(item) for item in read_objects(body, "files", _MAX_FILES)]
     ignore = read_optional_text(body, "gitIgnore")
     answer = await hub.meta.run(plan_uploads, hub, repository, request.params["rev"], files, ignore)

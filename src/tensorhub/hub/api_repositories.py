@@ -223,7 +223,7 @@ async def duplicate(request: HubRequest) -> Response:
         present = await hub.meta.run(hub.store.ref_store.find_repository, new)
         if present is not None:
             return _exists(request, present)
-        await hub.writes.run(_duplicate, hub, identity, source, new, visibility, row.sdk if row else None)
+        await hub.writes.run(_duplicate, hub, identity, source, new, visibility)
     await record(request, "repository.duplicate", new, f"from {source}")
     return JsonResponse({"url": repository_url(request, new), "filesCopyPending": False})
 
@@ -234,12 +234,13 @@ def _duplicate(
     source: RepositoryId,
     new: RepositoryId,
     visibility: Visibility,
-    sdk: str | None,
 ) -> None:
+    row = hub.repositories.row(source)
+    gate, sdk = (row.gate, row.sdk) if row else (Gate.NO, None)  # a copy is not open to more people by itself
     snapshot = hub.store.snapshots.snapshot(source, None)
     owner = identity.user if hub.accounts.has_users() else None
     hub.repositories.forget(new)
-    hub.repositories.put(new, visibility=visibility, gate=Gate.NO, owner=owner, sdk=sdk)
+    hub.repositories.put(new, visibility=visibility, gate=gate, owner=owner, sdk=sdk)
     with hub.store.begin_commit(new) as transaction:
         for entry in snapshot.tree.entries:
             transaction.link(entry.path, entry.file, mode=entry.mode)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tensorhub.errors import ConflictError, NotFoundError, RevisionNotFoundError
+from tensorhub.hub.access import can_propose
 from tensorhub.hub.discussion_events import (
     COMMENT,
     STATUS,
@@ -264,10 +265,10 @@ def find_branch(store: Store, repository: RepositoryId, ref: RefName) -> CommitR
 def may_push(hub: Hub, identity: Identity, repository: RepositoryId, ref: RefName) -> bool:
     """Say whether who asks opened the pull request of a ref, and may still add to it without a right to write."""
     is_number = ref.name.isascii() and ref.name.isdecimal() and len(ref.name) < 10
-    if identity.user is None or not identity.can_write or not is_number:
+    if not can_propose(identity, repository) or not is_number:
         return False
     try:
         pull = hub.pulls.find(repository, int(ref.name))
     except NotFoundError:
         return False
-    return pull.author.casefold() == identity.user.casefold() and pull.status in (DRAFT, OPEN)
+    return pull.author.casefold() == (identity.user or "").casefold() and pull.status in (DRAFT, OPEN)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from tensorhub.errors import AuthenticationError, ForbiddenError, RepositoryNotFoundError
-from tensorhub.hub.access import Identity, can_admin
+from tensorhub.hub.access import Identity, can_admin, can_propose
 from tensorhub.hub.commits import Committer
 from tensorhub.hub.hub import Hub, forbidden
-from tensorhub.hub.request import HubRequest
+from tensorhub.hub.request import HubRequest, address_of
 from tensorhub.schema.names import RepositoryId
 
 
@@ -71,14 +71,29 @@ def check_admin(hub: Hub, identity: Identity, repository: RepositoryId, what: st
         raise forbidden(identity, what)
 
 
+def check_proposer(identity: Identity, repository: RepositoryId, what: str) -> str:
+    """Make sure that somebody who may read a repository may take part in it; gives the name.
+
+    Raises
+    ------
+    AuthenticationError
+        Nobody knows who asks.
+    ForbiddenError
+        The token may only read, or is kept to other namespaces.
+    """
+    user = user_of(identity)
+    if not can_propose(identity, repository):
+        raise forbidden(identity, what)
+    return user
+
+
 async def record(request: HubRequest, action: str, subject: object, detail: str = "") -> None:
     """Write down in the audit log that a request did something."""
-    client = request.raw.client
     await request.hub.meta.run(
         request.hub.audit.record,
         action,
         str(subject),
         user=request.identity.user,
         detail=detail,
-        address=client.host if client else "",
+        address=address_of(request.raw, request.hub.config.trusted_proxies),
     )

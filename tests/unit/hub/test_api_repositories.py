@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from tensorhub.hub.access import Role, Visibility
+from tensorhub.hub.access import Gate, Role, Visibility
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.tokens import Scope
 from tensorhub.schema.names import parse_repository
@@ -95,6 +95,10 @@ def test_duplicate(client: TestClient, hub: Hub) -> None:
     assert row is not None and row.visibility is Visibility.PRIVATE
     again = client.post("/api/models/local/a/duplicate", json={"repository": "local/b"})
     assert (again.status_code, again.json()["url"]) == (409, "http://localhost/local/b")
+    hub.repositories.put(parse_repository("local/a"), visibility=Visibility.PUBLIC, gate=Gate.MANUAL)
+    client.post("/api/models/local/a/duplicate", json={"repository": "local/c"})
+    row = hub.repositories.row(parse_repository("local/c"))
+    assert row is not None and row.gate is Gate.MANUAL  # or anybody who is let in could let in everybody
 
 
 def test_delete(client: TestClient) -> None:

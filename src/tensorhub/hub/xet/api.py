@@ -23,7 +23,6 @@ from starlette.responses import Response, StreamingResponse
 
 from tensorhub.errors import (
     AuthenticationError,
-    ForbiddenError,
     NotFoundError,
     TensorHubError,
     UploadNotFoundError,
@@ -37,6 +36,7 @@ from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import FileView
 from tensorhub.hub.routes import Route
 from tensorhub.hub.streaming import FileStream
+from tensorhub.hub.writing import check_proposer
 from tensorhub.hub.xet.grants import Grant, IssuedToken, Link
 from tensorhub.hub.xet.hashes import parse_hash
 from tensorhub.hub.xet.shard import MAX_SHARD_NBYTES, parse_shard
@@ -58,13 +58,8 @@ async def write_token(request: HubRequest) -> Response:
     hub, identity = request.hub, request.identity
     if request.flag("create_pr"):  # whoever reads may propose
         found = await hub.meta.run(hub.find, request.repository, identity)
-        if identity.user is None or not identity.can_write:
-            raise ForbiddenError(
-                f"upload to {found}",
-                expected="a token with the right to write",
-                found="a token that may only read" if identity.user else "nobody known",
-                action="Use another token.",
-            )
+        await hub.meta.run(hub.check_files, identity, found)
+        check_proposer(identity, found, f"uploading for {found}")
     else:
         found = await hub.meta.run(hub.find_for_write, request.repository, identity)
     issued = await hub.meta.run(
