@@ -138,6 +138,30 @@ pull = api.upload_file(
 assert (pull.pr_num, pull.pr_revision) == (1, "refs/pr/1"), pull
 assert read("pr.txt", revision="refs/pr/1") == b"pr"
 
+# Discussions, and a pull request that is talked about and merged.
+api.create_repo("local/talk")
+pull = api.create_discussion("local/talk", title="A proposal", pull_request=True)
+talk = api.create_discussion("local/talk", title=" A question ")
+assert (talk.num, talk.title, talk.author, talk.is_pull_request) == (2, "A question", "local", False)
+assert [item.num for item in api.get_repo_discussions("local/talk")] == [2, 1]
+assert api.get_discussion_details("local/talk", 2) == talk
+first = next(event for event in pull.events if event.type == "comment")
+edited = api.edit_discussion_comment("local/talk", 1, first.id, "**because**")
+found = next(event for event in api.get_discussion_details("local/talk", 1).events if event.type == "comment")
+assert found == edited and found.edited and found.id == first.id
+said = api.comment_discussion("local/talk", 2, comment="hello")
+assert said.id in {event.id for event in api.get_discussion_details("local/talk", 2).events}
+assert api.rename_discussion("local/talk", 2, "An answer").old_title == "A question"
+assert api.change_discussion_status("local/talk", 2, "closed").new_status == "closed"
+api.create_commit(
+    "local/talk", [CommitOperationAdd("f.txt", b"f")], commit_message="f", revision=pull.git_reference
+)
+api.change_discussion_status("local/talk", 1, "open")
+api.merge_pull_request("local/talk", 1)
+merged = api.get_discussion_details("local/talk", 1)
+assert merged.status == "merged" and merged.merge_commit_oid
+assert read("f.txt", "local/talk") == b"f"
+
 # Names.
 api.move_repo("local/m", "local/n")
 assert read("b.txt", "local/m") == b"b"
