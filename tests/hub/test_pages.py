@@ -170,6 +170,33 @@ def test_home(client: TestClient) -> None:
     assert "/ada/base" not in client.get("/datasets").text
 
 
+def test_totals_that_are_still_added_up(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is there at once; the rest says that it comes."""
+    monkeypatch.setattr(hub_of(client).page_data, "survey", lambda *_, **__: None)
+    text = client.get("/").text
+    assert 'id="pending"' in text
+    assert "/ada/child" in text
+    assert "come back in a moment" in client.get("/family").text
+    assert "come back in a moment" in client.get("/ada/child/family/main").text
+    assert client.get("/ada/child").status_code == 200
+
+
+def test_a_revision_that_is_not_ready(guarded: TestClient) -> None:
+    """The page shows it, and says that clients do not see it yet; its bytes cannot be had."""
+    hub = hub_of(guarded)
+    hub.digests.stop()
+    with hub.store.begin_commit("ada/fresh") as transaction:
+        transaction.put_file("x.txt", b"fresh text")
+        transaction.publish("first")
+    text = guarded.get("/ada/fresh/blob/main/x.txt").text
+    assert "Being prepared" in text
+    assert "fresh text" in text
+    response = guarded.get("/ada/fresh/resolve/main/x.txt")
+    assert response.status_code == 503
+    assert "Not ready yet" in response.text
+    assert "retry-after" in response.headers
+
+
 def test_drawings(client: TestClient) -> None:
     """The family tree is drawn, and each of its links is in a table."""
     text = client.get("/family").text

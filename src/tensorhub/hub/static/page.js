@@ -4,6 +4,7 @@
 
   var SEARCH_DELAY_MS = 180; // between key strokes of a fast typist
   var REFRESH_MS = 5000; // background work moves in seconds
+  var PENDING_MS = 1500; // adding a store up takes less, unless it is a very large one
 
   function each(selector, action) {
     Array.prototype.forEach.call(document.querySelectorAll(selector), action);
@@ -169,15 +170,17 @@
   // -- background work
 
   function followWork() {
-    if (!document.querySelector("#work progress")) return;
+    var isPending = document.getElementById("pending");
+    if (!isPending && !document.querySelector("#work progress")) return;
     window.setTimeout(function () {
       if (document.hidden) return followWork();
       fetch(window.location.href, { headers: { Accept: "text/html" } }).then(function (answer) {
         return answer.text();
       }).then(function (text) {
+        replace("overview", text);
         replace("work", text);
       }).catch(function () {}).then(followWork);
-    }, REFRESH_MS);
+    }, isPending ? PENDING_MS : REFRESH_MS);
   }
 
   // -- menus close when the reader turns elsewhere
