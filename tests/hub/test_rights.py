@@ -103,6 +103,7 @@ RULES: Mapping[str, tuple[Ask, ...]] = {
     f"{_CAS}/xorbs/default/{{hash}}": (Ask("proof", body=b"x"),),
     f"{_CAS}/shards": (Ask("proof", body=b"x"),),
     f"{_CAS}/reconstructions/{{hash}}": (Ask("proof"),),
+    f"{_CAS}/reconstruction/{{hash}}": (Ask("proof"),),
     "/cas/{path}": (Ask("proof"),),
     "/v1/telemetry": (Ask("nothing"),),
     "/api/repos/create": (Ask("write", body={"name": "{repo}", "sdk": "static"}),),

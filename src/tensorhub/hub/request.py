@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from tensorhub.hub.hub import Hub
 from tensorhub.schema.names import RepositoryId, parse_repository
 
 _TRUE = frozenset(("true", "1", "yes"))
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")  # a name or address, a port
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def base_url_of(request: Request, root_path: str, is_trusted: bool) -> str:
         host = request.headers.get("x-forwarded-host", host).split(",")[0].strip()
     if scheme not in ("http", "https"):
         scheme = "http"
-    if not host or any(character in host for character in "/\\@?#\"'<> "):
+    if _HOST.fullmatch(host) is None:
         server = request.scope.get("server") or ("localhost", None)
         host = f"{server[0]}:{server[1]}" if server[1] else server[0]
     return f"{scheme}://{host}{root_path}"

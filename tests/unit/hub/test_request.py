@@ -39,6 +39,8 @@ def _request(**headers: str) -> Request:
         ),
         ({"host": "hub", "x_forwarded_proto": "javascript"}, True, "http://hub/hf"),
         ({"host": "evil/@x"}, False, "http://127.0.0.1:80/hf"),
+        ({"host": "a;b,c"}, False, "http://127.0.0.1:80/hf"),
+        ({"host": "[::1]:8088"}, False, "http://[::1]:8088/hf"),
     ],
 )
 def test_base_url(headers: dict[str, str], is_trusted: bool, expected: str) -> None:
