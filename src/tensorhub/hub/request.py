@@ -21,7 +21,9 @@ from tensorhub.hub.hub import Hub
 from tensorhub.schema.names import RepositoryId, parse_repository
 
 _TRUE = frozenset(("true", "1", "yes"))
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")  # a name or address, a port
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
+)  # a name or address, a port
 
 
 @dataclass(frozen=True, slots=True)
