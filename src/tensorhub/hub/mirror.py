@@ -370,5 +370,7 @@ def concerns(method: str, pattern: str) -> bool:
 
     Pages are not: whoever follows links through them must not fill the disk.
     """
+    if "write" in pattern:  # a token for uploads is asked for with GET
+        return False
     is_read = method in ("GET", "HEAD") or (method == "POST" and "/paths-info/" in pattern)
     return is_read and pattern.startswith(("/api/{T}/{repo}", "/{P}{repo}/resolve/", "/{P}{repo}/raw/"))

@@ -330,6 +330,7 @@ def test_metrics(store: Store) -> None:
         ("HEAD", "/{P}{repo}/resolve/{rev}/{path}", True),
         ("GET", "/{P}{repo}/raw/{rev}/{path}", True),
         ("POST", "/api/{T}/{repo}/commit/{rev}", False),
+        ("GET", "/api/{T}/{repo}/xet-write-token/{rev}", False),
         ("GET", "/{P}{repo}", False),
         ("GET", "/api/{T}", False),
     ],

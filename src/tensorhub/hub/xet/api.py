@@ -294,7 +294,7 @@ def _find_file(request: HubRequest, grant: Grant) -> FileView:
     hub, name = request.hub, request.params["hash"]
     view = hub.view(grant.repository, grant.commit_id or None)
     for file in view.files.values():
-        if file.xet_hash == name:
+        if file.arriving is None and file.xet_hash == name:
             return file
     raise NotFoundError(
         f"file {name[:64]}",
