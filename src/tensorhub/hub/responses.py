@@ -54,7 +54,7 @@ def error_response(error: TensorHubError, identity: Identity | None) -> Response
     if isinstance(error, FormatError) and status == FormatError.http_status:
         status = getattr(error, "status", 422)
     text = str(error)
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError) and identity is None:
         text = INVALID_TOKEN
     elif isinstance(error, RepositoryNotFoundError):
         text = REPOSITORY_NOT_FOUND

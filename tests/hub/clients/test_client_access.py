@@ -60,6 +60,13 @@ def test_who_is_who(town: Town) -> None:
         town.impostor.whoami()
 
 
+def test_who_shows_no_token_is_told_to_log_in(town: Town) -> None:
+    """Instead of that the token, which is not there, is a wrong one."""
+    town.ada.create_repo("ada/to-write-to", exist_ok=True)
+    with pytest.raises(HfHubHTTPError, match="hf auth login"):
+        town.nobody.upload_file(path_or_fileobj=b"x", path_in_repo="x.txt", repo_id="ada/to-write-to")
+
+
 def test_private_is_hidden(town: Town, private_id: str, tmp_path: Path) -> None:
     """Members read it; for others it does not exist, in lists neither."""
     for member in (town.ada, town.bob, town.ada_reading):

@@ -38,7 +38,8 @@ def test_whoami(store: Store) -> None:
         for headers in ({}, {"Authorization": "Bearer hf_wrong"}, {"Authorization": "Bearer " + "x" * 5000}):
             response = client.get("/api/whoami-v2", headers=headers)
             assert response.status_code == 401
-            assert response.headers["x-error-message"] == "Invalid credentials in Authorization header"
+            told = "Invalid credentials in Authorization header" if headers else "expected an access token"
+        assert told in response.headers["x-error-message"]
 
 
 def test_auth_check(store: Store) -> None:

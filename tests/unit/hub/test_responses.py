@@ -40,6 +40,13 @@ def test_invalid_token() -> None:
     assert (response.status_code, response.headers["x-error-message"]) == (401, INVALID_TOKEN)
 
 
+def test_no_token() -> None:
+    """Who shows no token is told to log in, not that it is a wrong one."""
+    response = error_response(AuthenticationError("a change", action="Log in."), NOBODY)
+    assert response.status_code == 401
+    assert "Log in." in response.headers["x-error-message"]
+
+
 def test_busy() -> None:
     """What is not ready says when to come again."""
     assert error_response(NotReadyError("revision"), ADA).headers["retry-after"] == "10"
