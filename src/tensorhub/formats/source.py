@@ -49,6 +49,33 @@ class MemorySource:
         memoryview(out).cast("B")[:] = self._view[offset:end]
 
 
+def read_exactly(descriptor: int, name: str, offset: int, out: bytearray | memoryview) -> None:
+    """Fill ``out`` from a file's ``offset`` by positioned reads; safe for many threads on one descriptor.
+
+    Raises
+    ------
+    SourceChangedError
+        The file ends before.
+    BackendError
+        The disk does not answer.
+    """
+    view, filled = memoryview(out).cast("B"), 0
+    while filled < len(view):
+        try:
+            got = os.preadv(descriptor, [view[filled:]], offset + filled)
+        except OSError as error:
+            raise from_os_error(error, f"reading {name}") from error
+        if got == 0:
+            raise SourceChangedError(
+                name,
+                expected=f"{offset + len(view)} bytes",
+                found=f"{offset + filled} bytes",
+                path=name,
+                action="The file shrank while it was read; try again when it is at rest.",
+            )
+        filled += got
+
+
 class FileSource:
     """A file on disk, read with positioned reads so that threads share one descriptor.
 
@@ -72,22 +99,7 @@ class FileSource:
 
     def read_into(self, offset: int, out: bytearray | memoryview) -> None:
         """Fill ``out`` from ``offset``."""
-        view = memoryview(out).cast("B")
-        filled = 0
-        while filled < len(view):
-            try:
-                got = os.preadv(self._descriptor, [view[filled:]], offset + filled)
-            except OSError as error:
-                raise from_os_error(error, f"reading {self.name}") from error
-            if got == 0:
-                raise SourceChangedError(
-                    self.name,
-                    expected=f"{self._nbytes} bytes",
-                    found=f"{offset + filled} bytes",
-                    path=self.name,
-                    action="The file shrank while it was read; add it again when it is at rest.",
-                )
-            filled += got
+        read_exactly(self._descriptor, self.name, offset, out)
 
     def check_unchanged(self) -> None:
         """Make sure that the file is still the one that was opened: its size and time of change.

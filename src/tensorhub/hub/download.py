@@ -24,10 +24,10 @@ import httpx
 from tensorhub.errors import (
     BackendUnavailableError,
     InvalidRecordError,
-    SourceChangedError,
     TensorHubError,
     from_os_error,
 )
+from tensorhub.formats.source import read_exactly
 from tensorhub.hub.upload_space import make_folder
 from tensorhub.hub.upstream import UpstreamFile
 
@@ -99,18 +99,7 @@ class Download:
 
     def read_into(self, offset: int, out: bytearray | memoryview) -> None:
         """Fill ``out`` from ``offset``; what did not come yet is an error."""
-        view = memoryview(out).cast("B")
-        filled = 0
-        while filled < len(view):
-            try:
-                got = os.preadv(self._descriptor, [view[filled:]], offset + filled)
-            except OSError as error:
-                raise from_os_error(error, f"reading {self.name}") from error
-            if got == 0:
-                raise SourceChangedError(
-                    self.name, expected=f"{offset + len(view)} bytes", found=f"{offset + filled} bytes"
-                )
-            filled += got
+        read_exactly(self._descriptor, self.name, offset, out)
 
     # -- fetching -----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from io import FileIO
 from pathlib import Path
 
 from tensorhub.errors import FormatError, InvalidRecordError, SourceChangedError, from_os_error
+from tensorhub.formats.source import read_exactly
 from tensorhub.hub.upload_space import UploadSpace, make_folder
 from tensorhub.hub.xet.hashes import parse_hash, to_text
 from tensorhub.hub.xet.xorb import (
@@ -58,17 +59,7 @@ class OpenXorb:
 
     def read_into(self, offset: int, out: bytearray | memoryview) -> None:
         """Fill ``out`` with bytes as they lie, from ``offset``."""
-        view, done = memoryview(out), 0
-        while done < len(view):
-            try:
-                got = os.preadv(self._descriptor, [view[done:]], offset + done)
-            except OSError as error:
-                raise from_os_error(error, f"reading the {self.name}") from error
-            if not got:
-                raise SourceChangedError(
-                    self.name, expected=f"{self._nbytes} bytes", found=f"{offset + done}"
-                )
-            done += got
+        read_exactly(self._descriptor, self.name, offset, out)
 
 
 class XorbFiles:
