@@ -163,6 +163,8 @@ class OtherHub:
             raise httpx.ReadError("cut")
         if path in self.held and not start:
             self.held[path].wait(20)
+            if self.is_down:
+                raise httpx.ReadError("gone")
         yield content[half:]
 
 

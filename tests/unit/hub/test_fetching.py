@@ -9,6 +9,8 @@ import pytest
 
 from tensorhub import Store
 from tensorhub.errors import BackendUnavailableError
+from tensorhub.hub import download as downloads
+from tensorhub.hub import fetching
 from tensorhub.hub.download import WrongContentError
 from tensorhub.hub.fetch_plan import plan_fetch
 from tensorhub.hub.fetching import Fetch
@@ -26,6 +28,12 @@ FILES = {
     "sub folder/m.safetensors": safetensors({"w": weights((64, 320), 1)}),
     "x.bin": noise(3_000_000, 2),
 }
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(fetching, "_BATCH_IDLE_S", 0.1)
 
 
 def _fetch(store: Store, other: OtherHub, revision: str = "main", **options: object) -> Fetch:
