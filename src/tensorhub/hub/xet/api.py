@@ -3,7 +3,7 @@
 Duty: HTTP of both halves. Not its duty: what the bytes mean (the modules beside it), or commits.
 Invariants: bodies go to disk as they come, and are checked in threads; nothing says whether another user has some
 content: dedup queries find nothing, and what is sent again is answered as if it were new; a link to data is good for
-exactly the chunks it was made for.
+exactly the chunks it was made for, and as long as who got it may read them.
 
 Reference: the OpenAPI document of ``huggingface/xet-core``. What is answered 404 here (global dedup, upload grants,
 version 2 of reconstruction) makes clients do without.
@@ -23,11 +23,13 @@ from starlette.responses import Response, StreamingResponse
 
 from tensorhub.errors import (
     AuthenticationError,
+    ForbiddenError,
     NotFoundError,
+    RepositoryNotFoundError,
     TensorHubError,
     UploadNotFoundError,
 )
-from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER
+from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.receiving import receive_pieces
 from tensorhub.hub.request import HubRequest
@@ -111,23 +113,40 @@ async def _grant(request: HubRequest, *, for_write: bool = False) -> Grant:
 def _accept(hub: Hub, place: str, header: str, for_write: bool) -> Grant:
     """Recognise a token, and ask again what it was given for: it lives for an hour, rights may end before."""
     grant = hub.grants.accept(place, header, for_write=for_write)
-    if grant.token_id:
-        identity = hub.accounts.recall(grant.token_id)
-    elif grant.user is None:
-        identity = ANONYMOUS
-    elif hub.accounts.has_users():
+    identity = _recall(hub, grant)
+    found = hub.find(grant.repository, identity)
+    if not grant.can_write:
+        hub.check_files(identity, found)
+    return grant
+
+
+def _accept_link(hub: Hub, text: str) -> Link:
+    """Recognise a link to data, and ask again who got it; clients ask for a new one where it is refused."""
+    link = hub.grants.accept_link(text)
+    try:
+        identity = _recall(hub, link)
+        hub.check_files(identity, hub.find(link.repository, identity))
+    except (AuthenticationError, RepositoryNotFoundError) as error:
+        raise ForbiddenError(
+            error.thing, expected=error.expected, found=error.found, action=error.action
+        ) from error
+    return link
+
+
+def _recall(hub: Hub, given: Grant | Link) -> Identity:
+    """Find out who somebody is now who got a token or a link."""
+    if given.token_id:
+        return hub.accounts.recall(given.token_id)
+    if given.user is None:
+        return ANONYMOUS
+    if hub.accounts.has_users():
         raise AuthenticationError(
             "request to the Xet endpoints",
             expected="the token of a user",
             found="one from the time without users",
             action="Log in, and start the upload or download again.",
         )
-    else:
-        identity = LOCAL_OWNER
-    found = hub.find(grant.repository, identity)
-    if not grant.can_write:
-        hub.check_files(identity, found)
-    return grant
+    return LOCAL_OWNER
 
 
 # -- uploads ----------------------------------------------------------------------------------------------------------
@@ -279,10 +298,11 @@ async def reconstruction(request: HubRequest) -> Response:
     skipped, terms = plan_terms(file.nbytes, start, stop)
     place = f"{request.base_url}/cas/{request.params['place']}/v1/data?link="
     body: dict[str, Any] = {"offset_into_first_range": skipped, "terms": [], "fetch_info": {}}
+    who = grant.repository, grant.user, grant.token_id
     for term in terms:
         name, chunks = xorb_name(file.file, term.index), {"start": term.first, "end": term.stop}
         body["terms"].append({"hash": name, "unpacked_length": term.nbytes, "range": chunks})
-        link = hub.grants.sign_link(Link(file.file.hex, term.index, term.first, term.stop))
+        link = hub.grants.sign_link(Link(file.file.hex, term.index, term.first, term.stop, *who))
         last = term.stored_start + term.stored_nbytes - 1
         fetch = {"range": chunks, "url": place + link, "url_range": {"start": term.stored_start, "end": last}}
         body["fetch_info"][name] = [fetch]
@@ -308,7 +328,7 @@ async def data(request: HubRequest) -> Response:
     """Send chunks of a virtual xorb."""
     hub = request.hub
     hub.grants.check_place(request.params["place"])
-    link = await hub.meta.run(hub.grants.accept_link, request.query.get("link", ""))
+    link = await hub.meta.run(_accept_link, hub, request.query.get("link", ""))
     file = Digest.parse(link.file)
     record = await hub.meta.run(hub.store.snapshots.file_record, file)
     term = make_term(record.nbytes, link.index, link.first, link.stop)

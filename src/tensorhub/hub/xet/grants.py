@@ -87,12 +87,17 @@ class Link:
         Digest of the file record, in hexadecimal digits.
     index, first, stop
         The xorb and its chunks.
+    repository, user, token_id
+        As in the :class:`Grant` that it was given for.
     """
 
     file: str
     index: int
     first: int
     stop: int
+    repository: RepositoryId
+    user: str | None
+    token_id: str
 
 
 class Grants:
@@ -197,7 +202,16 @@ class Grants:
 
     def sign_link(self, link: Link) -> str:
         """Sign a link to data."""
-        payload = {"f": link.file, "x": link.index, "a": link.first, "z": link.stop}
+        payload = {
+            "f": link.file,
+            "x": link.index,
+            "a": link.first,
+            "z": link.stop,
+            "t": link.repository.repo_type.value,
+            "r": link.repository.repo_id,
+            "u": link.user,
+            "k": link.token_id,
+        }
         return self._signer.sign(payload, LINK_S, purpose=_LINK)
 
     def accept_link(self, text: str) -> Link:
@@ -214,7 +228,10 @@ class Grants:
             raise ForbiddenError(
                 error.thing, expected=error.expected, found=error.found, action=error.action
             ) from error
-        return Link(payload["f"], payload["x"], payload["a"], payload["z"])
+        repository = RepositoryId(RepoType(payload["t"]), payload["r"])
+        return Link(
+            payload["f"], payload["x"], payload["a"], payload["z"], repository, payload["u"], payload["k"]
+        )
 
     def forget(self, grant: Grant) -> None:
         """Let a user's clients begin anew, with an empty memory, at their next upload.

@@ -173,9 +173,12 @@ def test_tokens_end_with_what_they_were_given_for(hub, client):
     ada = Access(client)
     del client.headers["Authorization"]
     ada.xorb()
-    assert anonymous.get(f"/v1/reconstructions/{name}").status_code == 200
+    [[fetch]] = anonymous.get(f"/v1/reconstructions/{name}").json()["fetch_info"].values()
+    link = urlsplit(fetch["url"])
+    assert client.get(f"{link.path}?{link.query}").status_code == 200
     hub.repositories.put(parse_repository("org/model"), visibility=Visibility.PRIVATE)
     assert anonymous.get(f"/v1/reconstructions/{name}").status_code in (401, 404)
+    assert client.get(f"{link.path}?{link.query}").status_code == 403
     ada.xorb()
     hub.accounts.tokens.revoke(made.token.token_id)
     assert ada.send("/v1/shards", b"").status_code == 401

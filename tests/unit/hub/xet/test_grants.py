@@ -44,7 +44,7 @@ def test_reading_tokens_do_not_write(grants):
 def test_expired_and_foreign_tokens_are_refused(grants, clock):
     """Time, signature, scheme and purpose count."""
     place, header = issue(grants)
-    link = grants.sign_link(Link("f" * 64, 0, 0, 1))
+    link = grants.sign_link(Link("f" * 64, 0, 0, 1, MODEL, None, ""))
     for other in ("", "Basic x", "Bearer x", header[:-2], f"Bearer {link}"):
         with pytest.raises(AuthenticationError):
             grants.accept(place, other)
@@ -81,5 +81,5 @@ def test_addresses_differ_by_user_and_epoch(grants, store):
 
 def test_links_come_back(grants):
     """A link names a file and chunks."""
-    link = Link("f" * 64, 3, 5, 512)
+    link = Link("f" * 64, 3, 5, 512, MODEL, "ada", "k")
     assert grants.accept_link(grants.sign_link(link)) == link
