@@ -220,6 +220,38 @@ def test_repository(client: TestClient) -> None:
     )
 
 
+def test_what_changed(client: TestClient) -> None:
+    """A commit's page, at the address that clients print, lists the files that it changed."""
+    history = client.get("/ada/base/commits/main").text
+    address = re.findall(r'href="(/ada/base/commit/[0-9a-f]{40})"', history)[0]
+    text = client.get(address).text
+    assert "note.txt" in text
+    assert "1 added, 0 changed, 0 removed" in text
+    assert "&lt;img src=x" in text
+    assert "config.json" not in text
+
+
+def test_discussions(guarded: TestClient) -> None:
+    """A pull request and what it changes, at the address that clients print."""
+    hub = hub_of(guarded)
+    repository = parse_repository("ada/base")
+    assert "/discussions" not in guarded.get("/ada/base").text
+    assert "None yet" in guarded.get("/ada/base/discussions").text
+    pull = hub.pulls.open(repository, title=HOSTILE, description=HOSTILE, author=HOSTILE, base="main")
+    hub.store.create_ref("ada/base", "refs/pr/1")
+    with hub.store.begin_commit("ada/base", revision="refs/pr/1") as transaction:
+        transaction.put_file("more.txt", b"more")
+        transaction.publish("more")
+    assert "/ada/base/discussions" in guarded.get("/ada/base").text
+    assert f"/ada/base/discussions/{pull.num}" in guarded.get("/ada/base/discussions").text
+    response = guarded.get(f"/ada/base/discussions/{pull.num}")
+    assert response.status_code == 200
+    assert "more.txt" in response.text
+    assert not Page(response.text).all("img")
+    for missing in ("2", "x", "9" * 50, "%2e"):
+        assert guarded.get(f"/ada/base/discussions/{missing}").status_code == 404
+
+
 def test_picture(client: TestClient) -> None:
     """It comes as a picture that can do nothing."""
     response = client.get("/ada/base/picture/main/logo.png")

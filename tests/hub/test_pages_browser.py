@@ -46,6 +46,7 @@ VIEWS = {
     "/ada/base/blob/main/data.bin": ".empty",
     "/ada/base/tensors/main": "table.tensors",
     "/ada/base/commits/main": "ol.history",
+    "/ada/base/discussions": ".empty",
     "/ada/child/family/main": "svg.tree",
     "/datasets/ada/empty": ".copyable pre",
 }

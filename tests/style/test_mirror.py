@@ -33,6 +33,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "hub/mirror_metrics.py": "tests/unit/hub/test_mirror.py",
     "store/kept_commits.py": "tests/unit/store/test_import_cache.py",
     "hub/exchange.py": "tests/unit/hub/test_request_log.py",
+    "hub/pages/change_routes.py": "tests/hub/test_pages.py",
     "hub/pages/repository_routes.py": "tests/hub/test_pages.py",
     "hub/pages/routes.py": "tests/hub/test_pages.py",
     "hub/pages/session_routes.py": "tests/hub/test_pages.py",

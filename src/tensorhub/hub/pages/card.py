@@ -56,6 +56,7 @@ def render_card(
     to_file: Callable[[str], str],
     to_picture: Callable[[str], str],
     is_cut: bool = False,
+    has_front_matter: bool = True,
 ) -> Card:
     """Render a README.
 
@@ -67,6 +68,8 @@ def render_card(
         Make an address of a path in the repository: of its page, and of its bytes.
     is_cut
         Whether there is more than was handed in.
+    has_front_matter
+        Whether to look for one: a comment has none.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def render_card(
     """
     text = content[:MAX_CARD_NBYTES].decode("utf-8", "replace")
     fields: tuple[CardField, ...] = ()
-    match = _FRONT_MATTER.match(text)
+    match = _FRONT_MATTER.match(text) if has_front_matter else None
     if match is not None:
         found = read_front_matter(match[1])
         if found is not None:

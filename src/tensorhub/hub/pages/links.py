@@ -71,6 +71,18 @@ class Links:
         """Lead to a revision's history."""
         return self._inside(repository, "commits", revision, "") + _query(query)
 
+    def commit(self, repository: RepositoryId, commit_id: str) -> str:
+        """Lead to what a commit changed."""
+        return self._inside(repository, "commit", commit_id, "")
+
+    def discussions(self, repository: RepositoryId) -> str:
+        """Lead to a repository's pull requests and discussions."""
+        return f"{self.repository(repository)}/discussions"
+
+    def discussion(self, repository: RepositoryId, num: int) -> str:
+        """Lead to one of them."""
+        return f"{self.repository(repository)}/discussions/{num}"
+
     def download(self, repository: RepositoryId, revision: str, path: str) -> str:
         """Lead to a file's bytes."""
         return self._inside(repository, "resolve", revision, path)

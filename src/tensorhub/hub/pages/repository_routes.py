@@ -95,6 +95,10 @@ class Opened:
             )
         return self.snapshot
 
+    def to_files(self, revision: str) -> str:
+        """Give the address of the files at another revision."""
+        return self.site.links.tree(self.repository, revision)
+
     def page(
         self, template: str, tab: str, values: Mapping[str, Any], link: Callable[[str], str]
     ) -> Response:
@@ -108,6 +112,8 @@ class Opened:
                 ("History", links.commits(self.repository, revision), "history"),
                 ("Family", links.family(self.repository, revision), "family"),
             ]
+        if self.site.hub.pulls.all_of(self.repository):
+            tabs.append(("Discussions", links.discussions(self.repository), "discussions"))
         label = revision[:12] if is_commit_id(revision) else revision.removeprefix("refs/")
         shared = {
             "repository": self.repository,
@@ -123,7 +129,8 @@ class Opened:
         return self.site.page(template, {**shared, **values}, section="home")
 
 
-def _answer(request: HubRequest, view: View) -> Response:
+def answer(request: HubRequest, view: View) -> Response:
+    """Find the repository and revision that a request names, and show them; blocking."""
     site = open_site(request, COOKIE)
     hub = site.hub
     found = hub.find(request.repository, request.identity)
@@ -138,37 +145,37 @@ def _answer(request: HubRequest, view: View) -> Response:
 
 async def card(request: HubRequest) -> Response:
     """Answer a repository's own page."""
-    return await request.hub.meta.run(_answer, request, _card)
+    return await request.hub.meta.run(answer, request, _card)
 
 
 async def tree(request: HubRequest) -> Response:
     """Answer a folder."""
-    return await request.hub.meta.run(_answer, request, _tree)
+    return await request.hub.meta.run(answer, request, _tree)
 
 
 async def blob(request: HubRequest) -> Response:
     """Answer a file."""
-    return await request.hub.meta.run(_answer, request, _blob)
+    return await request.hub.meta.run(answer, request, _blob)
 
 
 async def tensors(request: HubRequest) -> Response:
     """Answer all tensors of a snapshot."""
-    return await request.hub.meta.run(_answer, request, _tensors)
+    return await request.hub.meta.run(answer, request, _tensors)
 
 
 async def commits(request: HubRequest) -> Response:
     """Answer a page of history."""
-    return await request.hub.meta.run(_answer, request, _commits)
+    return await request.hub.meta.run(answer, request, _commits)
 
 
 async def family(request: HubRequest) -> Response:
     """Answer a repository's relatives."""
-    return await request.hub.meta.run(_answer, request, _family)
+    return await request.hub.meta.run(answer, request, _family)
 
 
 async def picture(request: HubRequest) -> Response:
     """Answer a picture that a card shows."""
-    return await request.hub.meta.run(_answer, request, _picture)
+    return await request.hub.meta.run(answer, request, _picture)
 
 
 def _card(opened: Opened) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tensorhub.errors import AuthenticationError, CapacityError, TensorHubError
 from tensorhub.hub.app import COOKIE, ErrorPage
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.pages import repository_routes, session_routes, store_routes
+from tensorhub.hub.pages import change_routes, repository_routes, session_routes, store_routes
 from tensorhub.hub.pages.links import Links
 from tensorhub.hub.pages.reader import Reader
 from tensorhub.hub.pages.session_routes import drop_cookie
@@ -20,7 +20,12 @@ from tensorhub.hub.request import HubRequest
 from tensorhub.hub.routes import Route
 
 # The pages of repositories come last: their patterns fit nearly every short path.
-ROUTES: list[Route] = [*session_routes.ROUTES, *store_routes.ROUTES, *repository_routes.ROUTES]
+ROUTES: list[Route] = [
+    *session_routes.ROUTES,
+    *store_routes.ROUTES,
+    *repository_routes.ROUTES,
+    *change_routes.ROUTES,
+]
 
 _KEPT_HEADERS = ("X-Error-Code", "X-Error-Message", "Retry-After", "WWW-Authenticate", "Allow")
 _TITLES = {
