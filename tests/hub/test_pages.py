@@ -1,37 +1,18 @@
-"""The page through the application: every view, hostile names, who sees what, signing in."""
+"""The page through the application: every view, hostile names, errors."""
 
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from tensorhub import Store
-from tensorhub.hub.access import Visibility
 from tensorhub.hub.config import HubConfig
-from tensorhub.hub.hub import Hub
-from tensorhub.hub.serve import make_app
 from tensorhub.schema.names import parse_repository
-from tensorhub.store.commit_facts import CommitFacts
 
-from ..weights import put, safetensors, tuned, weights
+from .page_hub import HOSTILE, Page, hub_of, open_client
 
-BASE = weights((128, 320), 1)
-HOSTILE = '<img src=x onerror="alert(1)">'
-FILES = {
-    "README.md": b"---\nlicense: <b>mit</b>\n---\n# Base\n<script>alert(1)</script>",
-    "config.json": b'{"x": "<script>alert(2)</script>"}',
-    "model.safetensors": safetensors({"layer.weight": BASE, HOSTILE: weights((8, 8), 2)}),
-    f"{HOSTILE}/{HOSTILE}.txt": b"text",
-    "logo.png": b"\x89PNG" + bytes(20),
-    "data.bin": b"\0\1\2",
-}
 VIEWS = [
     "/",
     "/?q=child&sort=size&type=model&page=1",
@@ -58,73 +39,6 @@ VIEWS = [
     "/datasets/ada/rows/tree/main",
     "/datasets/ada/empty",
 ]
-
-
-def fill(store: Store) -> None:
-    put(store, "ada/base", FILES)
-    put(store, "ada/child", {"model.safetensors": safetensors({"layer.weight": tuned(BASE, 3)})})
-    put(store, "datasets/ada/rows", {"rows.csv": b"a,b\n1,2\n"})
-    store.create_ref("ada/child", "refs/pr/1")
-    store.create_repository("datasets/ada/empty")
-    with store.begin_commit("ada/base") as transaction:
-        transaction.put_file("note.txt", b"note")
-        facts = CommitFacts(f"{HOSTILE}\n\n{HOSTILE}", author=HOSTILE, date_ms=1_700_000_000_000)
-        transaction.publish(facts=facts)
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pages") / "hub"
-    with Store.create(path) as store:
-        fill(store)
-    return path
-
-
-@contextmanager
-def open_client(path: Path, config: HubConfig) -> Iterator[TestClient]:
-    with (
-        Store.open(path) as store,
-        TestClient(make_app(Hub(store, config)), base_url="http://localhost") as client,
-    ):
-        client.headers["Accept"] = "text/html"
-        yield client
-
-
-@pytest.fixture(scope="module")
-def client(filled: Path) -> Iterator[TestClient]:
-    """Read a hub without users."""
-    with open_client(filled, HubConfig()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def guarded(filled: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """Use a hub that may be changed."""
-    shutil.copytree(filled, tmp_path / "copy")
-    with open_client(tmp_path / "copy", HubConfig()) as opened:
-        yield opened
-
-
-def hub_of(client: TestClient) -> Hub:
-    hub: Hub = client.app.hub  # type: ignore[attr-defined]
-    return hub
-
-
-class Page(HTMLParser):
-    """What a page is made of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
-        self.tags.append((tag, dict(attributes)))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        """Give the attributes of every element of one kind."""
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.mark.parametrize("path", VIEWS)
@@ -313,90 +227,6 @@ def test_static_files(client: TestClient) -> None:
     assert response.headers["content-type"].startswith("text/css")
     again = client.get(sheet, headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-
-
-@pytest.fixture
-def users(guarded: TestClient) -> dict[str, str]:
-    """Let ada and eve in; ada's child and data set are hers alone."""
-    hub = hub_of(guarded)
-    hub.accounts.create_user("ada")
-    hub.accounts.create_user("eve")
-    hub.accounts.create_user("root", is_admin=True)
-    hub.repositories.put(parse_repository("ada/child"), visibility=Visibility.PUBLIC)
-    return {name: hub.accounts.tokens.create(name).secret for name in ("ada", "eve", "root")}
-
-
-def test_strangers_see_what_is_public(guarded: TestClient, users: dict[str, str]) -> None:
-    """Nothing tells them that there is more: no name, no total, no base."""
-    for path in (
-        "/",
-        "/family",
-        "/ada/child",
-        "/ada/child/family/main",
-        "/ada/child/blob/main/model.safetensors",
-    ):
-        text = guarded.get(path).text
-        assert "ada/child" in text
-        assert "ada/base" not in text
-        assert "ada/rows" not in text
-    assert "private" in guarded.get("/family").text
-    assert "private" in guarded.get("/ada/child/blob/main/model.safetensors").text
-    assert "Of the repositories that you may read" in guarded.get("/").text
-    hidden, missing = guarded.get("/ada/base"), guarded.get("/ada/nothing")
-    assert hidden.status_code == missing.status_code == 401
-    assert hidden.text.replace("base", "nothing") == missing.text
-    health = guarded.get("/health").text
-    assert "An administrator sees more here" in health
-    assert "Store id" not in health
-    assert "Store id" in guarded.get("/health", headers={"Authorization": f"Bearer {users['root']}"}).text
-
-
-def test_signing_in(guarded: TestClient, users: dict[str, str]) -> None:
-    """A token becomes a cookie that scripts cannot read and that changes nothing; signing out drops it."""
-    assert "Sign in" in guarded.get("/").text
-    refused = guarded.post("/login", data={"token": "wrong", "next": "/ada/base"})
-    assert refused.status_code == 401
-    assert "does not know this token" in refused.text
-    assert not guarded.cookies
-    response = guarded.post(
-        "/login", data={"token": users["ada"], "next": "/ada/base"}, follow_redirects=False
-    )
-    assert (response.status_code, response.headers["location"]) == (303, "/ada/base")
-    cookie = response.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
-    page = guarded.get("/ada/base").text
-    assert "Sign out" in page
-    assert "private" in page
-    assert guarded.delete("/api/repos/delete").status_code != 200
-    assert guarded.post("/logout", follow_redirects=False).status_code == 303
-    assert guarded.get("/ada/base").status_code == 401
-
-
-@pytest.mark.parametrize(
-    "target", ["https://evil.org", "//evil.org", "/\\evil.org", "javascript:x", "", "/a\nb"]
-)
-def test_signing_in_leads_nowhere_else(guarded: TestClient, users: dict[str, str], target: str) -> None:
-    """One is sent to pages of this hub only."""
-    response = guarded.post("/login", data={"token": users["ada"], "next": target}, follow_redirects=False)
-    assert response.headers["location"] == "/"
-    assert "evil" not in guarded.get("/login", params={"next": target}).text
-
-
-def test_a_revoked_cookie_is_dropped(guarded: TestClient, users: dict[str, str]) -> None:
-    """Its reader is told once, and then looks on as a stranger."""
-    guarded.post("/login", data={"token": users["ada"]})
-    tokens = hub_of(guarded).accounts.tokens
-    tokens.revoke(tokens.list("ada")[0].token_id)
-    assert guarded.get("/").status_code == 401
-    assert guarded.get("/").status_code == 200
-
-
-def test_another_site_cannot_sign_in(guarded: TestClient, users: dict[str, str]) -> None:
-    """A form of another origin is refused."""
-    response = guarded.post("/login", data={"token": users["ada"]}, headers={"Origin": "https://evil.org"})
-    assert response.status_code == 403
-    assert not guarded.cookies
 
 
 def test_prefix(filled: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from tensorhub import Store
 from tensorhub.hub.pages.reader import OWNER
 
+from .page_hub import fill
 from .servers import run_hub
-from .test_pages import fill
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -1,8 +1,8 @@
 """Discussions and pull requests, to read.
 
 Duty: what happened in one, in order, and what it would change. Not its duty: taking part (clients do, through the API).
-Invariants: comments are Markdown without HTML and without pictures of other hosts; hidden ones are not shown. The work of
-finding what a pull request changes is bounded, whatever the history.
+Invariants: comments are Markdown without HTML and without pictures of other hosts; hidden ones are not shown. Finding
+what a pull request changes takes bounded work, whatever the history.
 """
 
 from __future__ import annotations
