@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tensorhub.errors import AuthenticationError, CapacityError, TensorHubError
+from tensorhub.errors import AuthenticationError, CapacityError, NotFoundError, TensorHubError
 from tensorhub.hub.app import COOKIE, ErrorPage
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.pages import change_routes, repository_routes, session_routes, store_routes
@@ -58,7 +58,12 @@ def make_error_page(hub: Hub) -> ErrorPage:
 def _dress(site: Site, error: TensorHubError, response: Response, here: str) -> Response:
     status = response.status_code
     is_ours = status >= 500 and not isinstance(error, CapacityError)
-    text = "Something failed. The server's log has more." if is_ours else str(error)
+    if is_ours:
+        text = "Something failed. The server's log has more."
+    elif isinstance(error, NotFoundError):
+        text = f"There is no {error.thing}, or you may not see it."
+    else:
+        text = str(error)
     values = {
         "status": status,
         "title": _TITLES.get(status, "Something failed" if is_ours else "This cannot be shown"),
