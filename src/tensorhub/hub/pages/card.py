@@ -3,7 +3,8 @@
 Duty: front matter to a small table, Markdown to HTML. Not its duty: the page around it.
 Invariants: HTML in the Markdown is shown as text; the only links are http, https, mailto, anchors and paths inside the
 repository; no picture is loaded from elsewhere, so that reading a card tells nobody about it. Never raises for any
-content; text beyond a limit is left out.
+content; text beyond a limit is left out, and what would take seconds, or grow to many times its length, is shown as
+it stands.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _MAX_FIELDS, _MAX_VALUES, _MAX_VALUE = (
     24,
     200,
 )  # rows, values in one, characters of one: a card, not a file
+# Of what means something in Markdown: 100,000 take 1 s. Brackets take more than their share when there are many.
+_MARKS, _MAX_MARKS, _MAX_LINKS = "[*_`|<~!#&\\\n", 50_000, 10_000
+_MAX_ADDRESSES = 1 << 20  # characters of all links and pictures: four times the longest card
 _HEADINGS_DOWN = 2  # the page has h1 and h2 of its own
 _NOT_IN_SLUG = re.compile(r"[^\w\- ]+")
 
@@ -83,12 +87,24 @@ def render_card(
         found = read_front_matter(match[1])
         if found is not None:
             fields, text = found, text[match.end() :]
+    html = _render_markdown(text, to_file, to_picture)
+    return Card(fields, html, is_cut or len(content) > MAX_CARD_NBYTES)
+
+
+def _render_markdown(text: str, to_file: Callable[[str], str], to_picture: Callable[[str], str]) -> Markup:
+    """Render Markdown; what would take too long, or become too long, is shown as it stands."""
+    as_it_stands = Markup("<pre>{}</pre>").format
+    if sum(text.count(mark) for mark in _MARKS) > _MAX_MARKS or text.count("[") > _MAX_LINKS:
+        return as_it_stands(text)
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     environment: dict[str, Any] = {}
     tokens = parser.parse(text, environment)
+    # A long address that is defined once may be used thousands of times.
+    children = (child for token in tokens for child in token.children or ())
+    if sum(len(str(value)) for child in children for value in child.attrs.values()) > _MAX_ADDRESSES:
+        return as_it_stands(text)
     _soften(tokens, to_file, to_picture)
-    html = Markup(parser.renderer.render(tokens, parser.options, environment))
-    return Card(fields, html, is_cut or len(content) > MAX_CARD_NBYTES)
+    return Markup(parser.renderer.render(tokens, parser.options, environment))
 
 
 def read_front_matter(text: str) -> tuple[CardField, ...] | None:

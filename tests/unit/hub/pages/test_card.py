@@ -124,3 +124,22 @@ def test_long_and_broken_cards() -> None:
     for deep in ("> " * 5000, "[" * 20_000, "*" * 20_000, "`" * 20_000 + "a", "- " * 3000, "![" * 8000):
         render(deep)
     assert time.perf_counter() - began < 20  # 2 s here
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * MAX_CARD_NBYTES,
+        "[a](b" * (MAX_CARD_NBYTES // 5),
+        "**a_b" * (MAX_CARD_NBYTES // 5),
+        "[a]: http://" + "x" * 20_000 + "\n\n" + "[a]" * 9000,
+        "[a]: x/" + "y" * 20_000 + "\n\n" + "![a]" * 9000,
+        "|a" * 1000 + "|\n" + "|-" * 1000 + "|\n" + ("|b" * 1000 + "|\n") * 100,
+    ],
+    ids=["brackets", "links", "marks", "addresses", "pictures", "table"],
+)
+def test_no_card_is_a_bomb(text: str) -> None:
+    """A quarter of a megabyte neither takes many seconds nor becomes many megabytes; it is shown as it stands."""
+    card = render_card(text.encode(), to_file=str, to_picture=str)
+    assert card.html.startswith("<pre>")
+    assert len(card.html) < 2 * len(text) + 100
