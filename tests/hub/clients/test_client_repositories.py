@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,21 @@ def test_one_commit_adds_copies_and_removes(api: HfApi, repo_id: str) -> None:
             repo_id, [CommitOperationDelete("a.bin")], commit_message="Too late", parent_commit=first
         )
     assert api.model_info(repo_id).sha == second.oid
+
+
+def test_many_at_a_time(api: HfApi, repo_id: str) -> None:
+    """Commits to one branch from many sides follow one another; none is lost, none has to be tried again."""
+
+    def push(number: int) -> str:
+        data = b"\0" * 500 + bytes([number]) * 100
+        return api.upload_file(path_or_fileobj=data, path_in_repo=f"{number}.bin", repo_id=repo_id).oid
+
+    with ThreadPoolExecutor(6) as pool:
+        commits = list(pool.map(push, range(12)))
+    assert len(set(commits)) == 12
+    assert set(api.list_repo_files(repo_id)) == {".gitattributes", *(f"{number}.bin" for number in range(12))}
+    history = [commit.commit_id for commit in api.list_repo_commits(repo_id)]
+    assert set(history[:-1]) == set(commits)
 
 
 def test_tree(api: HfApi, repo_id: str) -> None:

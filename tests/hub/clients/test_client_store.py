@@ -67,6 +67,24 @@ def test_what_was_pushed_is_in_the_store(served: tuple[th.Store, HfApi], tmp_pat
     assert np.array_equal(store.read_tensor("local/pushed", "embed.weight"), expected)
 
 
+def test_from_hub_to_cache_to_hub(served: tuple[th.Store, HfApi], tmp_path: Path) -> None:
+    """A cache that one hub filled makes another one that has the same commits by the same ids."""
+    _, api = served
+    (tmp_path / "up").mkdir()
+    digests = make_model_folder(tmp_path / "up")
+    api.create_repo("local/travels")
+    api.upload_folder(repo_id="local/travels", folder_path=tmp_path / "up")
+    commit_id = api.model_info("local/travels").sha
+    api.snapshot_download("local/travels", cache_dir=tmp_path / "cache")
+    with th.Store.create(tmp_path / "other") as store, run_hub(store) as (url, _):
+        th.add_hf_cache(store, tmp_path / "cache")
+        other = HfApi(url, token="hf_any")
+        assert wait_until_shown(other, "local/travels") == commit_id
+        got = Path(other.snapshot_download("local/travels", revision=commit_id, cache_dir=tmp_path / "again"))
+        assert got.name == commit_id
+        assert hash_folder(got) == digests
+
+
 def test_a_fine_tune_costs_what_changed(served: tuple[th.Store, HfApi], tmp_path: Path) -> None:
     """A pushed model that is close to one that is there takes a fraction; nothing is left of the way it came."""
     store, api = served
