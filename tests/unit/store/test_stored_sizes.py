@@ -6,6 +6,7 @@ from tensorhub import Store
 from tensorhub.schema.digest import Digest
 from tensorhub.store.stored_sizes import (
     StoredSize,
+    blob_sizes_of_files,
     stored_size_by_file,
     stored_size_of_tree,
     stored_size_together,
@@ -50,3 +51,15 @@ def test_nothing(store: Store) -> None:
         == stored_size_of_tree(store.catalog, Digest(bytes(32)))
     )
     assert stored_size_by_file(store.catalog, []) == {}
+    assert blob_sizes_of_files(store.catalog, [Digest(bytes(32))]) == {}
+
+
+def test_each_blob(store: Store) -> None:
+    """Its stored size, and whether it leans on a base, as the catalogue has it."""
+    put(store, "a/base", {"m.safetensors": safetensors({"w": BASE})})
+    put(store, "a/child", {"m.safetensors": safetensors({"w": tuned(BASE, 3)})})
+    for name, is_delta in (("a/base", False), ("a/child", True)):
+        (entry,) = store.snapshots.snapshot(name).tree.entries
+        sizes = blob_sizes_of_files(store.catalog, [entry.file, entry.file])
+        (tensor,) = store.tensors(name)
+        assert sizes[tensor.digest.value] == (tensor.stored_nbytes, is_delta)

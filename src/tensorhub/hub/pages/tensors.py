@@ -3,7 +3,7 @@
 Duty: the rows of the tensor table. Not its duty: reading tensors.
 Invariants: a base in a repository that the reader may not see is 'private'. Rows are read from records that are
 cached; what the catalogue knows is asked for the shown page only, unless the order needs it: a table of 100,000 tensors
-then takes about a second.
+then takes less than a second.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 from tensorhub.hub.pages.listing import parse_page
 from tensorhub.hub.pages.reader import PRIVATE, Reader
-from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId
 from tensorhub.schema.records import TreeEntry
 from tensorhub.schema.tensor import Segment, TensorSpec
-from tensorhub.store.catalog import BlobRow
 from tensorhub.store.snapshots import Snapshot
 from tensorhub.store.store import Store
+from tensorhub.store.stored_sizes import blob_sizes_of_files
 
 PAGE_TENSORS = 100
 _MAX_QUERY = 200
@@ -34,6 +33,7 @@ SORTS: Mapping[str, str] = {
     "ratio": "Ratio",
 }
 _NEEDS_CATALOG = ("stored", "ratio")
+Sizes = Mapping[bytes, tuple[int, bool]]  # stored size, and whether it leans on a base
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +122,23 @@ def read_tensor_table(
     reader
         Who asks.
     """
+    listed = list(entries)
     items = [
         _Item(entry.path, segment.tensor, segment)
-        for entry in entries
+        for entry in listed
         for segment in snapshot.record(entry).segments
         if segment.tensor is not None
     ]
     fitting = _filter(items, query.text)
-    rows: dict[Digest, BlobRow] = {}
+    sizes: Sizes = {}
     if query.sort in _NEEDS_CATALOG or query.coding:
-        rows = store.catalog.blobs({item.segment.digest for item in fitting})
+        sizes = blob_sizes_of_files(store.catalog, (entry.file for entry in listed))
         if query.coding:
-            fitting = [item for item in fitting if _coding(rows.get(item.segment.digest)) == query.coding]
-    _sort(fitting, query.sort, rows)
+            is_delta = query.coding == "delta"
+            fitting = [
+                item for item in fitting if sizes.get(item.segment.digest.value, (0, None))[1] is is_delta
+            ]
+    _sort(fitting, query.sort, sizes)
     pages = max(1, -(-len(fitting) // PAGE_TENSORS))
     page = min(query.page, pages)
     shown = fitting[(page - 1) * PAGE_TENSORS : page * PAGE_TENSORS]
@@ -159,23 +163,22 @@ def _filter(items: list[_Item], text: str) -> list[_Item]:
     ]
 
 
-def _sort(items: list[_Item], sort: str, rows: Mapping[Digest, BlobRow]) -> None:
+def _sort(items: list[_Item], sort: str, sizes: Sizes) -> None:
     def stored(item: _Item) -> int:
-        row = rows.get(item.segment.digest)
-        return row.stored_nbytes if row else 0
+        return sizes.get(item.segment.digest.value, (0, False))[0]
+
+    def ratio(item: _Item) -> float:
+        stored_nbytes = stored(item)
+        return item.segment.nbytes / stored_nbytes if stored_nbytes else 0.0
 
     if sort == "name":
         items.sort(key=lambda item: (item.spec.name, item.path))
     elif sort == "size":
         items.sort(key=lambda item: -item.segment.nbytes)
     elif sort == "stored":
-        items.sort(key=lambda item: -stored(item))
+        items.sort(key=stored, reverse=True)
     elif sort == "ratio":
-        items.sort(key=lambda item: -(item.segment.nbytes / stored(item)) if stored(item) else 0.0)
-
-
-def _coding(row: BlobRow | None) -> str:
-    return "" if row is None else "standalone" if row.is_self_contained else "delta"
+        items.sort(key=ratio, reverse=True)
 
 
 def _to_rows(
