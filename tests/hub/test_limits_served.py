@@ -102,7 +102,9 @@ def test_addresses_behind_a_proxy(store: Store) -> None:
     """A trusted proxy says who asks; anybody else may say what he likes."""
     config = HubConfig(rate_limit_per_minute=2, trusted_proxies=("127.0.0.1",))
     for used, are_apart in ((config, True), (HubConfig(rate_limit_per_minute=2), False)):
-        with run_hub(store, used) as (url, _):
+        with run_hub(
+            store, used, lambda hub: hub.accounts.has_users() or hub.accounts.create_user("ada")
+        ) as (url, _):
             statuses = [
                 httpx.get(
                     f"{url}/api/models", headers={"X-Forwarded-For": f"1.1.1.1, 9.9.9.{number}"}

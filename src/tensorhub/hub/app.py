@@ -37,7 +37,7 @@ from tensorhub.hub.limits import (
     TooManyRequestsError,
     caller_of,
 )
-from tensorhub.hub.request import HubRequest, address_of, base_url_of
+from tensorhub.hub.request import FORWARDED, HubRequest, address_of, base_url_of
 from tensorhub.hub.responses import error_response
 from tensorhub.hub.routes import Match, Route, RouteTable
 
@@ -281,7 +281,7 @@ def check_origin(request: Request, hub: Hub) -> None:
     ------
     ForbiddenError
         The request changes something and comes from another origin, or a server without users is called by another
-        name than this machine's.
+        name than this machine's, or by a proxy, behind which everybody comes from this machine.
     """
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
@@ -292,8 +292,17 @@ def check_origin(request: Request, hub: Hub) -> None:
             found="one that another site made a browser send",
             action="Use a client such as `hf`.",
         )
+    if hub.accounts.has_users():
+        return
+    if any(header in request.headers for header in FORWARDED):
+        raise ForbiddenError(
+            f"request to {host}",
+            expected="one that came straight from this machine, as long as there are no users",
+            found="one that a proxy passed on",
+            action="Create a user (`tensorhub user add`), so that tokens are asked for.",
+        )
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host
-    if hub.config.is_loopback and not is_loopback(name.strip("[]")) and not hub.accounts.has_users():
+    if hub.config.is_loopback and not is_loopback(name.strip("[]")):
         raise ForbiddenError(
             f"request to {host}",
             expected="a name of this machine, such as localhost",

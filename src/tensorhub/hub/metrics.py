@@ -23,13 +23,12 @@ from tensorhub.errors import ForbiddenError
 from tensorhub.hub.config import is_loopback
 from tensorhub.hub.exchange import Exchange
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.request import HubRequest
+from tensorhub.hub.request import FORWARDED, HubRequest
 from tensorhub.hub.routes import Route
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _TOTALS_S = 30.0  # a walk over the store's files is not done more often, however often somebody asks
-_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 MoreMetrics = Callable[[], Iterator[Metric]]
 
@@ -213,7 +212,7 @@ def may_read(request: HubRequest) -> bool:
         and client is not None
         and is_loopback(str(client[0]))
         and is_loopback(host)
-        and not any(name in request.headers for name in _FORWARDED)
+        and not any(name in request.headers for name in FORWARDED)
     )
 
 

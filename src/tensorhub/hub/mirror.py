@@ -288,7 +288,7 @@ class Mirror:
                 return Outcome.OURS
             local = taken or self._make(found)
             if asked.key != local.key:
-                self._hub.repositories.rename(asked, local)
+                self._hub.repositories.lead(asked, local)
         row = self._hub.repositories.row(local)
         if not found.is_public and row is not None and row.visibility is Visibility.PUBLIC:
             _LOG.warning("mirror: %s is no longer public there; what is here stays as it is", local)

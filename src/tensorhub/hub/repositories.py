@@ -116,6 +116,15 @@ class Repositories:
                     )
                 )
 
+    def lead(self, name: RepositoryId, repository: RepositoryId) -> None:
+        """Let a name that nothing here has lead to a repository, about which nothing else changes."""
+        with self._state.write() as connection:
+            put_row(
+                connection,
+                schema.rename,
+                {"repo_type": name.key[0], "old_key": name.key[1], "new_id": repository.repo_id},
+            )
+
     def rename(self, old: RepositoryId, new: RepositoryId) -> None:
         """Take over what was decided under another name, and let the old one lead to the new one."""
         with self._state.write() as connection:

@@ -20,6 +20,7 @@ from tensorhub.hub.access import Identity
 from tensorhub.hub.hub import Hub
 from tensorhub.schema.names import RepositoryId, parse_repository
 
+FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")  # what proxies leave
 _TRUE = frozenset(("true", "1", "yes"))
 _HOST = re.compile(
     r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"

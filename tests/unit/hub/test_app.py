@@ -125,6 +125,8 @@ def test_users(store: Store, client: TestClient) -> None:
 def test_other_sites(client: TestClient) -> None:
     """A name that was made to point here is refused as long as nobody has to show a token."""
     assert client.get(URL, headers={"Host": "evil.example"}).status_code == 403
+    for name in ("X-Forwarded-For", "Via", "Forwarded"):  # behind a proxy everybody comes from this machine
+        assert client.get(URL, headers={name: "for=9.9.9.9"}).status_code == 403
     assert client.post(URL, headers={"Origin": "http://evil.example"}).status_code in (403, 405)
 
 

@@ -284,6 +284,23 @@ def test_public_content_is_public(store: Store) -> None:
         assert row.visibility is Visibility.PUBLIC
 
 
+def test_a_former_name(store: Store) -> None:
+    """Leads to the repository, whose visibility and discussions stay what they are."""
+    other = OtherHub(dict(FILES))
+    for name in ("older", "old"):
+        other.redirects[f"/api/models/org/{name}/revision/main"] = "/api/models/org/model/revision/main"
+    with _mirror(store, other) as (client, hub):
+        hub.accounts.create_user("root", is_admin=True)
+        for name in ("older", "old"):
+            found = client.get(f"/org/{name}/resolve/main/y.txt", follow_redirects=True)
+            assert found.content == b"text"
+            row = hub.repositories.row(MODEL)
+            assert row is not None
+            assert row.visibility is Visibility.PUBLIC
+            hub.pulls.open(MODEL, title="t", description="", author="root")
+        assert len(hub.pulls.all_of(MODEL)) == 2
+
+
 def test_what_was_hidden_since_is_not_fetched(store: Store) -> None:
     """New commits of a repository that went private there do not come to a public one here."""
     other = OtherHub(dict(FILES))
