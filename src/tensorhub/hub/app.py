@@ -7,6 +7,7 @@ and logged with its traceback, never shown.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -28,7 +29,7 @@ from tensorhub.errors import (
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.config import is_loopback
 from tensorhub.hub.exchange import Exchange, Observer
-from tensorhub.hub.hub import Hub
+from tensorhub.hub.hub import Hub, RevisionNotReadyError
 from tensorhub.hub.limits import (
     MAX_TARGET_NBYTES,
     Limits,
@@ -44,6 +45,8 @@ from tensorhub.hub.routes import Match, Route, RouteTable
 COOKIE = "tensorhub_token"
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 # Asked by machines at a steady pace, also while all else is refused.
+READY_WAIT_S = 5.0  # clients give up on an answer to HEAD after ten seconds
+_READY_POLL_S = 0.1
 _UNLIMITED = frozenset(("/healthz", "/metrics"))
 _CLOSING = frozenset((408, 413, 414))  # the rest of such a request's body is not worth reading
 _LOG = logging.getLogger("tensorhub.hub")
@@ -197,13 +200,25 @@ class _Call:
                 self._admit(self._request.identity)
             if self._app.hub.mirror is not None:
                 await self._app.hub.mirror.prepare(self._request, found.pattern)
-            return await found.handler(self._request)
+            return await self._when_ready(found, self._request)
         except TensorHubError as error:
             return self._explain(error)
         except Exception:  # noqa: BLE001 - the last door: what nobody foresaw is a bug, logged and told as one
             _LOG.exception("%s %s failed", self._scope["method"], self._raw_path())
             bug = InvariantError("the hub itself", found="a bug", action="The server's log has more.")
             return self._app.error_answer(self._request, bug, self._raw)
+
+    async def _when_ready(self, found: Match, request: HubRequest) -> Response:
+        """Answer; a revision that is about to be ready is waited for, since clients do not ask again."""
+        end = time.monotonic() + READY_WAIT_S
+        while True:
+            try:
+                return await found.handler(request)
+            except RevisionNotReadyError:
+                is_worth_it = self._scope["method"] in _SAFE and self._app.hub.digests.ends_soon()
+                if not is_worth_it or time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(_READY_POLL_S)
 
     def _explain(self, error: TensorHubError) -> Response:
         if error.http_status >= 500 and not isinstance(error, CapacityError):

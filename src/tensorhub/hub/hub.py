@@ -65,6 +65,10 @@ _NETWORK_THREADS = 16  # they only wait
 _WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
 
 
+class RevisionNotReadyError(NotReadyError):
+    """SHA-256 digests of a revision's files are still being computed."""
+
+
 class GatedRepositoryError(ForbiddenError):
     """Readers of the repository must be let in first."""
 
@@ -273,7 +277,7 @@ class Hub:
         ------
         RevisionNotFoundError
             There is no such revision.
-        NotReadyError
+        RevisionNotReadyError
             SHA-256 digests of its files are still being computed.
         """
         fetches = self.mirror.fetches_of(repository) if self.mirror is not None else []
@@ -283,7 +287,8 @@ class Hub:
         while (view := self.view_at(repository, reference)) is None:
             parents = self.store.snapshots.commit(reference.digest).parents
             if is_id or not parents:
-                raise NotReadyError(
+                self.digests.wake()
+                raise RevisionNotReadyError(
                     f"revision {revision or 'main'} of {repository}",
                     expected="SHA-256 digests of all of its files",
                     found=self.digests.progress.describe(),

@@ -6,6 +6,8 @@ import hashlib
 import time
 from pathlib import Path
 
+import pytest
+
 from tensorhub.hub.digest_job import DigestJob, DigestProgress
 from tensorhub.store.file_facts import count_without_facts, file_facts
 from tensorhub.store.store import Store
@@ -43,6 +45,21 @@ def test_computes_what_is_missing(tmp_path: Path) -> None:
         assert [facts[digest].sha256 for digest in digests] == [
             hashlib.sha256(content).digest() for content in (b"hello\n", b"other\n")
         ]
+
+
+def test_whether_to_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds is waited for; what takes minutes, or is not done at all, is not."""
+    job = DigestJob(store)
+    monkeypatch.setattr(job, "_run", job._is_stopping.wait)
+    assert not job.ends_soon()
+    job.start()
+    try:
+        assert job.ends_soon()
+        job.progress = DigestProgress(3, 100_000_000_000, 500_000_000)
+        assert not job.ends_soon()
+    finally:
+        job.stop()
+    assert not job.ends_soon()
 
 
 def test_progress_in_words() -> None:
