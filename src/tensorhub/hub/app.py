@@ -49,6 +49,8 @@ READY_WAIT_S = 5.0  # clients give up on an answer to HEAD after ten seconds
 _READY_POLL_S = 0.1
 _UNLIMITED = frozenset(("/healthz", "/metrics"))
 _CLOSING = frozenset((408, 413, 414))  # the rest of such a request's body is not worth reading
+# Of every answer that says nothing else: no browser takes it for a page, and nobody keeps it for others.
+_USUAL_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"private, no-cache"))
 _LOG = logging.getLogger("tensorhub.hub")
 
 
@@ -266,8 +268,10 @@ class _Call:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             more = {"x-request-id": self._request_id, **self._more_headers}
+            present = {name.lower() for name, _ in message.get("headers", [])}
             message["headers"] = [
                 *message.get("headers", []),
+                *(item for item in _USUAL_HEADERS if item[0] not in present),
                 *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in more.items()),
             ]
         await self._send(message)

@@ -33,7 +33,7 @@ from tensorhub.hub.metrics import HubMetrics, metrics_route
 from tensorhub.hub.mirror_metrics import collect_mirror
 from tensorhub.hub.pages.routes import ROUTES as PAGE_ROUTES
 from tensorhub.hub.pages.routes import make_error_page
-from tensorhub.hub.protocol import BoundedProtocol
+from tensorhub.hub.protocol import BoundedProtocol, raise_file_limit
 from tensorhub.hub.request_log import RequestLog, set_up_logging
 from tensorhub.hub.routes import Route
 from tensorhub.hub.xet import api as xet
@@ -142,6 +142,7 @@ def serve(store: Store, config: HubConfig, *, when_ready: Callable[[str], None] 
     TensorHubError
         The socket cannot be bound.
     """
+    raise_file_limit()
     hub = Hub(store, config)
     check_exposure(hub)
     listener = bind(config)

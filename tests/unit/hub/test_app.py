@@ -130,6 +130,14 @@ def test_other_sites(client: TestClient) -> None:
     assert client.post(URL, headers={"Origin": "http://evil.example"}).status_code in (403, 405)
 
 
+@pytest.mark.parametrize("path", ["/api/models", "/api/models/ada/model", "/nothing", "/api/whoami-v2", URL])
+def test_no_answer_is_taken_for_a_page(client: TestClient, path: str) -> None:
+    """By a browser that looks into it; and none is kept for others."""
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "public" not in headers["cache-control"]
+
+
 def test_exposure(store: Store) -> None:
     """Without users only this machine is served."""
     hub = Hub(store, HubConfig(host="0.0.0.0"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -79,3 +80,36 @@ def test_long_path(store: Store) -> None:
             b"GET /" + b"a" * (limits.MAX_TARGET_NBYTES + 1) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
         assert b" 414 " in _read(connection)[:20]
+
+
+def test_too_many_connections(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than there may be is told so; those before are served, and a closed one makes room."""
+    monkeypatch.setattr(protocol, "max_connections", lambda: 2)
+    with run_hub(store) as (url, _), _connect(url) as first:
+        ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with _connect(url) as second:
+            for connection in (first, second):
+                connection.sendall(ask)
+                assert b"HTTP/1.1 200" in connection.recv(1 << 16)
+            with _connect(url) as third:
+                assert b"HTTP/1.1 503" in _read(third)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with _connect(url) as third:
+                third.sendall(ask)
+                if b"HTTP/1.1 200" in third.recv(1 << 16):
+                    return
+        raise TimeoutError
+
+
+def test_the_file_limit_is_raised() -> None:
+    """As far as the system allows; the store keeps some of it."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
+        assert protocol.max_connections() == 128
+        protocol.raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(before[1], 1 << 16)
+        assert protocol.max_connections() < min(before[1], 1 << 16)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
