@@ -40,6 +40,8 @@ from tensorhub.schema.records import CommitReference
 
 TENSOR_SHAPE = (8192, 4096)  # 64 MiB of BF16
 TENSORS, QUICK_TENSORS = 15, 1  # 1.007 GB
+PARTS = ("download", "upload", "slow", "ways", "page")
+WAYS = {1: 8, 16: 8, 64: 4, 256: 4, 1024: 1}  # MiB a file -> files
 ROUNDS = 3
 MANY_CLIENTS = 8
 SLOW_CLIENTS, QUICK_SLOW_CLIENTS = 1000, 50
@@ -72,10 +74,14 @@ class Server:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[Server]:
+def serving(store: Path, *options: str) -> Iterator[Server]:
     """Run ``tensorhub serve`` on a store."""
     command = [sys.executable, "-m", "tensorhub", "--store", str(store), "serve", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    log = store.with_name(store.name + ".log").open("w")  # a line a request
+    with (
+        log,
+        subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
@@ -129,11 +135,36 @@ def timed(job: Any, *args: Any) -> float:
     return time.perf_counter() - began
 
 
-def client_download(url: str, home: Path) -> None:
+def client_download(url: str, repository: str, home: Path) -> None:
     """Download with the default Hugging Face client, in a process and a cache of its own."""
-    code = f"from huggingface_hub import hf_hub_download as d; d({REPOSITORY!r}, {FILE!r})"
-    run_client(code, url, home)
+    run_client(f"from huggingface_hub import snapshot_download as d; d({repository!r})", url, home)
     shutil.rmtree(home)
+
+
+def measure_ways(work: Path, rounds: int, sizes: dict[int, int]) -> dict[str, Any]:
+    """Let the Hugging Face client download files of each size through plain HTTP and through Xet, in turn."""
+    store = work / "ways"
+    for mib, count in sizes.items():
+        folder = work / f"ways-{mib}"
+        folder.mkdir()
+        for index in range(count):
+            write_model(folder / f"{index}.safetensors", {"weight": (mib << 9, 1024)}, index)
+        with Store.open(store, create=True) as opened:
+            add_folder(opened, folder, f"bench/ways-{mib}")
+        shutil.rmtree(folder)
+    found: dict[str, Any] = {}
+    with serving(store, "--xet-download", "none") as plain, serving(store, "--xet-download", "all") as xet:
+        for mib, count in sizes.items():
+            repository = f"bench/ways-{mib}"
+            took: dict[str, list[float]] = {"plain HTTP": [], "Xet": []}
+            for server in (plain, xet):
+                wait_until_ready(server, f"/{repository}/resolve/main/{count - 1}.safetensors")
+            for _ in range(rounds):
+                for name, server in (("plain HTTP", plain), ("Xet", xet)):
+                    took[name].append(timed(client_download, server.url, repository, work / "client"))
+            found[f"{count} of {mib} MiB"] = {f"{name}, s": spread(values) for name, values in took.items()}
+    shutil.rmtree(store)
+    return found
 
 
 def run_client(code: str, url: str, home: Path) -> None:
@@ -166,7 +197,7 @@ def measure_download(store: Path, work: Path, rounds: int) -> dict[str, Any]:
                 total = sum(pool.map(fetch, [server.port] * MANY_CLIENTS, [file_url()] * MANY_CLIENTS))
                 speeds[f"{MANY_CLIENTS} clients"].append(total / (time.perf_counter() - began) / 1e9)
             speeds["Hugging Face client"].append(
-                nbytes / timed(client_download, server.url, work / "client") / 1e9
+                nbytes / timed(client_download, server.url, REPOSITORY, work / "client") / 1e9
             )
         peak = server.peak_mib()
     record = {"nbytes": nbytes, "gb_per_s": {name: spread(speeds[name]) for name in names}}
@@ -335,9 +366,9 @@ def measure_page(work: Path, count: int, rounds: int) -> dict[str, Any]:
 def main() -> None:
     """Run the parts that are asked for."""
     parser = arguments(__doc__)
-    parser.add_argument("--only", choices=("download", "upload", "slow", "page"), action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     options = parser.parse_args()
-    parts = options.only or ["download", "upload", "slow", "page"]
+    parts = options.only or list(PARTS)
     rounds = 1 if options.quick else ROUNDS
     record: dict[str, Any] = {"what": "the hub over loopback", "machine": machine(), "targets": TARGETS}
     with temporary_folder(options.work or SHARED_MEMORY) as work:
@@ -355,6 +386,8 @@ def main() -> None:
             record["slow"] = measure_slow(store, QUICK_SLOW_CLIENTS if options.quick else SLOW_CLIENTS)
         if "upload" in parts:
             record["upload"] = measure_upload(file, work, rounds)
+        if "ways" in parts:
+            record["ways"] = measure_ways(work, rounds, {1: 2} if options.quick else WAYS)
         if "page" in parts:
             record["page"] = measure_page(work, QUICK_REPOSITORIES if options.quick else REPOSITORIES, rounds)
     rows: list[tuple[object, ...]] = [("what", "value")]

@@ -61,7 +61,8 @@ RateLimitOption = Annotated[
 XetOption = Annotated[
     str,
     typer.Option(
-        "--xet-download", help="Which files are offered for download through Xet: large, all or none."
+        "--xet-download",
+        help="Which files are offered for download through Xet: large (from 256 MB), all or none.",
     ),
 ]
 ParallelOption = Annotated[

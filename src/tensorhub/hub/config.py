@@ -45,8 +45,8 @@ class HubConfig:
     max_commit_nbytes
         Largest commit body; its regular files are in it, as base64.
     xet_download
-        Which files are offered for download through Xet: ``large`` (those above the client's 50 GB limit for plain
-        HTTP), ``all``, or ``none``.
+        Which files are offered for download through Xet: ``large`` (from 256 MB, where it is faster than plain
+        HTTP), ``all`` LFS files, or ``none``; above 50 GB clients refuse plain HTTP.
     """
 
     host: str = DEFAULT_HOST
