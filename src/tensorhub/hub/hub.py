@@ -24,7 +24,7 @@ from tensorhub.hub.directory import Directory, Entry
 from tensorhub.hub.memo import Memo
 from tensorhub.hub.mirror import Mirror
 from tensorhub.hub.namespaces import Namespaces
-from tensorhub.hub.pages.page_data import PageData
+from tensorhub.hub.pages.page_data import KEEP_SIZES_S, PageData
 from tensorhub.hub.pools import Pool
 from tensorhub.hub.profile import Profile
 from tensorhub.hub.pull_requests import PullRequests
@@ -151,6 +151,7 @@ class Hub:
         self.histories: Memo[Digest, Sequence[CommitReference]] = Memo(_VIEW_FILES)
         self.profiles: Memo[tuple[str, Digest], tuple[Profile, Mapping[str, Any]]] = Memo(_PROFILES)
         self.page_data = PageData(store, self.directory)
+        self.upkeep.add("looking stored sizes up", self.page_data.keep_sizes, every_s=KEEP_SIZES_S)
         self.network = Pool("network", _NETWORK_THREADS, 1024)
         self.mirror: Mirror | None = None
         if config.upstream:
@@ -168,6 +169,7 @@ class Hub:
 
     def close(self) -> None:
         """End background work and wait for jobs that run."""
+        self.page_data.close()  # first: upkeep does each job once more, and this one is for readers to come
         self.digests.stop()
         self.upkeep.stop()
         self.directory.stop()
@@ -175,7 +177,6 @@ class Hub:
             self.mirror.close()
         for pool in (self.reads, self.meta, self.writes, self.network):
             pool.close()
-        self.page_data.close()
 
     # -- repositories -------------------------------------------------------------------------------------------
 

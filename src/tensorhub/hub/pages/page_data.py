@@ -35,9 +35,10 @@ from tensorhub.store.values import GcReport
 
 _FRESH_S = 5.0  # how old totals may be, where working them out takes less than a quarter of a second
 _WAIT_S = 0.025  # how long a first reader waits for each of three answers: the page is to come within 0.1 s
-_TURN_S = 0.3  # of looking up stored sizes at a time
+KEEP_SIZES_S = 1.0  # between turns of looking stored sizes up ahead
+_TURN_S = 0.2  # of looking up stored sizes at a time
 _COMMIT = "SELECT digest FROM object WHERE commit_id = ? ORDER BY id DESC LIMIT 1"
-_UNSETTLED_S = 1.0  # how long a list is kept in which stored sizes are missing
+_UNSETTLED_S = 3.0  # how long a list is kept in which stored sizes are missing
 _MAX_VISIBLE = 32  # lists kept, for readers of different rights; one of 10,000 repositories takes 2 MB
 FAMILY_WAIT_S = (
     3.0  # for a page that shows nothing else: four times what a survey of 10,000 repositories takes
@@ -112,9 +113,12 @@ class PageData:
         self._remembered = Remembered()
         self._stored: Mapping[Commit, int] = {}
         self._stored_since_s = time.monotonic()
+        self._is_closed = False
+        self._sized_generation = -1  # of the directory, when all sizes were known
 
     def close(self) -> None:
         """End the work in the background."""
+        self._is_closed = True
         self._remembered.close()
 
     # -- repositories -------------------------------------------------------------------------------------------
@@ -182,10 +186,22 @@ class PageData:
                 lambda: self._read_stored(entries),
                 max_age_s=_TURN_S,
                 wait_s=_WAIT_S,
-                rest_share=2,  # there are turns until all are known, and then none
+                rest_share=3,  # there are turns until all are known, and then none
             )
             known = found if found is not None else known
         return known
+
+    def keep_sizes(self) -> None:
+        """Look stored sizes up ahead of who asks for them, one turn at a time; for the hub's upkeep."""
+        if self._is_closed:
+            return
+        generation = self._directory.generation
+        if generation == self._sized_generation and time.monotonic() - self._stored_since_s <= _FORGET_S:
+            return
+        entries = self._directory.entries()
+        self._read_stored(entries)
+        if all(_commit_of(entry) in self._stored for entry in entries if entry.files):
+            self._sized_generation = generation
 
     def _read_stored(self, entries: Iterable[Entry]) -> Mapping[Commit, int]:
         """Look up sizes that are missing for as long as a turn lasts, so that other questions have theirs."""

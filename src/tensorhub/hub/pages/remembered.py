@@ -48,10 +48,13 @@ class Remembered:
         self._now_s = now_s
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._is_closed = False
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="hub-page")
 
     def close(self) -> None:
-        """Finish what is being worked out, and nothing more."""
+        """Finish what is being worked out, and nothing more; what is asked afterwards is answered by what is there."""
+        with self._lock:
+            self._is_closed = True
         self._worker.shutdown(cancel_futures=True)
 
     def ask(
@@ -89,7 +92,7 @@ class Remembered:
                 self._kept.popitem(last=False)
             age_s = self._now_s() - kept.renewed_at_s
             is_due = kept.renewed_at_s == 0.0 or age_s >= max(max_age_s, rest_share * kept.took_s)
-            if kept.pending is None and is_due:
+            if kept.pending is None and is_due and not self._is_closed:
                 kept.pending = self._worker.submit(self._renew, kept, work_out)
             pending, has_value = kept.pending, kept.has_value
         if not has_value and pending is not None and wait_s > 0:

@@ -57,6 +57,21 @@ def test_each_reader_sees_his_own(data: PageData, store: Store) -> None:
     assert some.summary.saved.overhead == 0
 
 
+def test_sizes_are_kept_ahead(data: PageData, store: Store) -> None:
+    """After a turn of upkeep the first reader has them; the next turns have nothing to do until something changes."""
+    data.keep_sizes()
+    known = data._stored
+    assert len(known) == 2
+    assert all(row.stored_nbytes for row in data.visible(OWNER).rows)
+    data.keep_sizes()
+    assert data._stored is known
+    with store.begin_commit("bob/child") as transaction:
+        transaction.put_file("more.txt", b"more")
+        transaction.publish("more")
+    data.keep_sizes()
+    assert len(data._stored) == 3
+
+
 def test_disk_and_garbage(data: PageData, store: Store) -> None:
     """What the store takes and what gc would do."""
     disk = data.disk_use()

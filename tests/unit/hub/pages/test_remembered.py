@@ -85,3 +85,12 @@ def test_few_are_kept(remembered: Remembered) -> None:
     for number in range(MAX_ANSWERS + 10):
         assert remembered.ask(number, lambda number=number: number, max_age_s=5, wait_s=5) == number
     assert len(remembered._kept) == MAX_ANSWERS
+
+
+def test_closed(remembered: Remembered, clock: Clock) -> None:
+    """The last answer is given, and no new one is worked out."""
+    assert remembered.ask("q", lambda: 1, max_age_s=5, wait_s=5) == 1
+    remembered.close()
+    clock.now_s += 100
+    assert remembered.ask("q", lambda: 2, max_age_s=5, wait_s=5) == 1
+    assert remembered.ask("other", lambda: 2, max_age_s=5, wait_s=5) is None
