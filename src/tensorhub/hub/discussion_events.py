@@ -21,6 +21,7 @@ from tensorhub.store import state_schema as schema
 
 COMMENT, STATUS, TITLE = "comment", "status-change", "title-change"
 MAX_EVENTS = 10_000  # in one discussion; a page that shows them is read whole
+MAX_NBYTES = 4 << 20  # of all that is said in one discussion, for the same reason
 _COLUMNS = schema.discussion_event.c
 
 
@@ -76,8 +77,10 @@ def add_event(
     Raises
     ------
     LimitExceededError
-        The discussion has too many.
+        The discussion has too many, or too much is said in it.
     """
+    text = json.dumps(dict(data))
+    _check_room(connection, repository, num, len(text))
     last = connection.execute(select(func.max(_COLUMNS.ordinal)).where(*_of(repository, num))).scalar()
     ordinal = 0 if last is None else last + 1
     if ordinal >= MAX_EVENTS:
@@ -97,10 +100,21 @@ def add_event(
             kind=kind,
             author=author,
             at_ms=event.at_ms,
-            data=json.dumps(event.data),
+            data=text,
         )
     )
     return event
+
+
+def _check_room(connection: Connection, repository: RepositoryId, num: int, more: int) -> None:
+    query = select(func.coalesce(func.sum(func.length(_COLUMNS.data)), 0)).where(*_of(repository, num))
+    if more > 0 and connection.execute(query).scalar_one() + more > MAX_NBYTES:
+        raise LimitExceededError(
+            f"discussion {num} of {repository}",
+            expected=f"at most {MAX_NBYTES} bytes of text",
+            found="more",
+            action="Open another one.",
+        )
 
 
 def read_events(connection: Connection, repository: RepositoryId, num: int) -> list[Event]:
@@ -115,12 +129,20 @@ def read_events(connection: Connection, repository: RepositoryId, num: int) -> l
 def change_event(
     connection: Connection, repository: RepositoryId, event: Event, data: Mapping[str, Any]
 ) -> Event:
-    """Change what one says."""
+    """Change what one says.
+
+    Raises
+    ------
+    LimitExceededError
+        Too much is said in the discussion.
+    """
     changed = {**event.data, **data}
+    text = json.dumps(changed)
+    _check_room(connection, repository, event.num, len(text) - len(json.dumps(event.data)))
     connection.execute(
         update(schema.discussion_event)
         .where(*_of(repository, event.num), _COLUMNS.ordinal == event.ordinal)
-        .values(data=json.dumps(changed))
+        .values(data=text)
     )
     return Event(event.num, event.ordinal, event.kind, event.author, event.at_ms, changed)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tensorhub.errors import ConflictError, NotFoundError
+from tensorhub.errors import ConflictError, LimitExceededError, NotFoundError
+from tensorhub.hub import discussion_events
 from tensorhub.hub.access import LOCAL_OWNER
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.pull_requests import MERGED, may_push
@@ -42,3 +43,17 @@ def test_rows(hub: Hub) -> None:
 def test_no_number_is_too_large(hub: Hub, name: str) -> None:
     """For the state, that is; other digits are no number either."""
     assert not may_push(hub, LOCAL_OWNER, REPOSITORY, parse_ref(f"refs/pr/{name}"))
+
+
+def test_a_discussion_has_an_end(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read a repository may talk there, so that much can be said, but not without end."""
+    monkeypatch.setattr(discussion_events, "MAX_NBYTES", 1000)
+    pull = hub.pulls.open(REPOSITORY, title="t", description="", author="ada")
+    said = hub.pulls.comment(REPOSITORY, pull.num, "ada", "x" * 500)
+    with pytest.raises(LimitExceededError):
+        hub.pulls.comment(REPOSITORY, pull.num, "ada", "x" * 500)
+    with pytest.raises(LimitExceededError):
+        hub.pulls.edit(REPOSITORY, said, text="x" * 1000)
+    hub.pulls.edit(REPOSITORY, said, text="y")
+    hub.pulls.comment(REPOSITORY, pull.num, "ada", "x" * 500)
+    assert len(hub.pulls.events(REPOSITORY, pull.num)) == 3

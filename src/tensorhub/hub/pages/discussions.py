@@ -23,6 +23,9 @@ from tensorhub.schema.records import Tree
 from tensorhub.store.store import Store
 
 _MAX_WALK = 500  # commits looked through for where a pull request began
+MAX_SHOWN = (
+    1 << 18
+)  # characters of all comments together, as of a card: rendering them takes some 2 s at worst
 MAX_EVENTS = 500  # shown of one discussion: the newest are what a reader comes for
 
 
@@ -41,7 +44,15 @@ def list_events(
     repository: RepositoryId, revision: str, events: Iterable[Event], links: Links
 ) -> tuple[EventRow, ...]:
     """Say what happened in a discussion, in order; links in comments lead to files of the revision."""
-    return tuple(_to_row(repository, revision, event, links) for event in list(events)[-MAX_EVENTS:])
+    rows: list[EventRow] = []
+    left = MAX_SHOWN
+    for event in reversed(list(events)[-MAX_EVENTS:]):
+        left -= len(str(event.data.get("text", "")))
+        if event.kind == COMMENT and left < 0:
+            rows.append(EventRow(event.author, event.at_ms, None, "wrote a comment that is left out here"))
+        else:
+            rows.append(_to_row(repository, revision, event, links))
+    return tuple(reversed(rows))
 
 
 def _to_row(repository: RepositoryId, revision: str, event: Event, links: Links) -> EventRow:

@@ -41,6 +41,16 @@ def test_events(pulls: PullRequests) -> None:
     assert "secret" not in repr(rows)
 
 
+def test_long_comments(pulls: PullRequests) -> None:
+    """The newest are shown; whoever writes at length holds up nobody."""
+    pull = pulls.open(REPOSITORY, title="T", description="first", author="ada")
+    for number in range(6):
+        pulls.comment(REPOSITORY, pull.num, "eve", f"n{number} " + "*a* " * 15_000)
+    rows = list_events(REPOSITORY, "main", pulls.events(REPOSITORY, pull.num), Links())
+    assert [row.html is None for row in rows] == [True] * 3 + [False] * 4
+    assert rows[0].text == "wrote a comment that is left out here"
+
+
 def test_changes(pulls: PullRequests, store: Store) -> None:
     """Against where it began, though the branch moved on; none for a discussion."""
     pull = pulls.open(REPOSITORY, title="T", description="", author="ada", base="main")
