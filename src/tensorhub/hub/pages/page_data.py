@@ -271,9 +271,9 @@ class PageData:
         """Say when the store was last verified as a whole, and what came of it; None where that is not known."""
         return read_last_verified(self._store)
 
-    def disk_use(self) -> DiskUse | None:
-        """Say what the store takes on disk; None while that is worked out."""
-        return self._remembered.ask("disk", self._read_disk_use, max_age_s=_FRESH_S, wait_s=1.0)
+    def disk_use(self, wait_s: float = 0.0) -> DiskUse | None:
+        """Say what the store takes on disk; None while that is worked out for the first time."""
+        return self._remembered.ask("disk", self._read_disk_use, max_age_s=_FRESH_S, wait_s=wait_s)
 
     def _read_disk_use(self) -> DiskUse:
         usage = disk_usage(self._store)

@@ -92,6 +92,13 @@ def make_environment() -> Environment:
     return environment
 
 
+def load_templates() -> None:
+    """Compile every template now: the first reader would wait for it, a tenth of a second for a view."""
+    environment = make_environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+
+
 def render(template: str, values: Mapping[str, Any]) -> str:
     """Write one template out."""
     return make_environment().get_template(template).render(values)

@@ -31,6 +31,7 @@ from tensorhub.hub.routes import Route
 from tensorhub.schema.names import RepositoryId, is_commit_id, parse_path
 from tensorhub.store.snapshots import Snapshot
 
+_MOST_RELATIVES = 300  # rows of one table: a base may have thousands, and the heaviest come first
 _SIDE_WAIT_S = 0.1  # for a box at the side of a page
 View = Callable[["Opened"], Response]
 
@@ -299,7 +300,7 @@ def _family(opened: Opened) -> Response:
     return opened.page(
         "repository_family.html",
         "family",
-        {"family": _relatives(opened, FAMILY_WAIT_S)},
+        {"family": _relatives(opened, FAMILY_WAIT_S), "most_rows": _MOST_RELATIVES},
         lambda revision: links.family(opened.repository, revision),
     )
 

@@ -14,8 +14,10 @@ from tensorhub.hub.hub import Hub
 from tensorhub.hub.pages import change_routes, repository_routes, session_routes, store_routes
 from tensorhub.hub.pages.links import Links
 from tensorhub.hub.pages.reader import Reader
+from tensorhub.hub.pages.render import load_templates
 from tensorhub.hub.pages.session_routes import drop_cookie
 from tensorhub.hub.pages.site import Site, open_site
+from tensorhub.hub.pages.static_files import load_static_files
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.routes import Route
 
@@ -38,7 +40,9 @@ _TITLES = {
 
 
 def make_error_page(hub: Hub) -> ErrorPage:
-    """Make the function that turns the answer to an error into a page."""
+    """Make the function that turns the answer to an error into a page; loads all that pages are made of."""
+    load_templates()
+    load_static_files()
 
     def error_page(request: HubRequest | None, error: TensorHubError, response: Response) -> Response:
         if request is not None:

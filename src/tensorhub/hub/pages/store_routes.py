@@ -98,7 +98,7 @@ def _health(request: HubRequest) -> Response:
     site = open_site(request, COOKIE)
     hub = site.hub
     values = {
-        "health": _judge(site, hub.page_data.visible(site.reader)),
+        "health": _judge(site, hub.page_data.visible(site.reader), wait_s=1.0),
         "is_admin": site.reader.is_admin,
         "garbage": hub.page_data.garbage() if site.reader.is_admin else None,
         "store_path": str(hub.store.path),
@@ -108,12 +108,12 @@ def _health(request: HubRequest) -> Response:
     return site.page("health.html", values, section="health")
 
 
-def _judge(site: Site, visible: Visible) -> Health:
+def _judge(site: Site, visible: Visible, *, wait_s: float = 0.0) -> Health:
     is_admin = site.reader.is_admin
     data = site.hub.page_data
     return judge_health(
         visible.rows,
-        data.disk_use() if is_admin else None,
+        data.disk_use(wait_s) if is_admin else None,
         _work(site.hub),
         data.last_verified() if is_admin else None,
         is_admin=is_admin,

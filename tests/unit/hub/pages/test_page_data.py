@@ -74,7 +74,7 @@ def test_sizes_are_kept_ahead(data: PageData, store: Store) -> None:
 
 def test_disk_and_garbage(data: PageData, store: Store) -> None:
     """What the store takes and what gc would do."""
-    disk = data.disk_use()
+    disk = data.disk_use(10)
     assert disk is not None
     assert disk.stored_nbytes == sum(
         (disk.packs_nbytes, disk.catalog_nbytes, disk.refs_nbytes, disk.state_nbytes, disk.other_nbytes)
