@@ -3,13 +3,15 @@
 Duty: check the parent, put, link, copy and delete what the request says, publish, and begin again where another
 process was faster. Not its duty: the request's form (``commit_operations``), rights, or queueing
 (``repository_locks``).
-Invariants: an upload is taken only from who sent it, and a known file only from repositories that he may read;
+Invariants: an upload is taken only from who sent it, and with the SHA-256 that it has by now; a known file only from
+repositories that he may read;
 digests that were computed while receiving become facts, so that the revision is shown at once; a request that is
 sent again changes nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +33,7 @@ from tensorhub.hub.commit_operations import (
     PutLfsFile,
 )
 from tensorhub.hub.known_content import KnownFile, find_known
-from tensorhub.hub.uploads import Uploads
+from tensorhub.hub.uploads import UploadedFile, Uploads
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.schema.names import RefKind, RefName, RepositoryId
@@ -43,6 +45,7 @@ from tensorhub.store.transaction import CommitTransaction
 _TRIES = 5  # of a commit that another process overtakes; this one's own wait in line before
 _WAIT_S = 0.1  # before the second, then twice as long each time
 _REPEAT_S = 600  # clients try again within a minute; later the same request means the same change once more
+_BLOCK_NBYTES = 1 << 20  # read at once while an upload is hashed
 _UNUSED = Digest(bytes(32))  # ``claim`` fills the subject in
 
 
@@ -269,7 +272,29 @@ class _Change:
             )
         self._stack.callback(source.close)
         self._transaction.put_file(item.path, source)
+        self._check_upload(item, source)
         self._claim(item.path, FactKind.FILE_SHA256, item.sha256)
+
+    def _check_upload(self, item: PutLfsFile, source: UploadedFile) -> None:
+        """Compare an upload with its SHA-256 once more, while the store reads it.
+
+        Up to a day has gone by since it came, and this is the last moment at which its sender still has it.
+        """
+        hasher = hashlib.sha256()
+        block = bytearray(min(_BLOCK_NBYTES, source.nbytes))
+        for at in range(0, source.nbytes, _BLOCK_NBYTES):
+            view = memoryview(block)[: min(_BLOCK_NBYTES, source.nbytes - at)]
+            source.read_into(at, view)
+            hasher.update(view)
+        if hasher.digest() != item.sha256:
+            self._uploads.doubt(item.sha256, self._committer.user)
+            raise InvalidOperationError(
+                f"LFS file {item.path!r}",
+                expected=f"content with the SHA-256 {item.sha256.hex()}",
+                found=f"{hasher.hexdigest()}: it was damaged after it had been uploaded",
+                path=item.path,
+                action="Upload it again, and have a look at the disk of the hub.",
+            )
 
     def _copy(self, item: CopyFile) -> None:
         if item.revision is None:

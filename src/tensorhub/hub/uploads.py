@@ -155,6 +155,20 @@ class Uploads:
             for xorb in {run.xorb for _, runs in made for run in runs}:
                 self._remove_placed(xorb)
 
+    def doubt(self, sha256: bytes, user: str) -> None:
+        """Forget an upload that turned out to be damaged; what it was made of is checked again before it is used."""
+        columns = schema.upload.c
+        mine = (columns.sha256 == sha256, columns.user == _key(user))
+        with self._lock:
+            with self._state.write() as connection:
+                runs = connection.execute(select(columns.runs).where(*mine)).scalar()
+                connection.execute(delete(schema.upload).where(*mine))
+            if runs is None:
+                self._lfs.remove(sha256)
+                return
+            for xorb in {run.xorb for run in unpack_runs(runs)}:
+                self.xorbs.doubt(xorb)
+
     # -- for LFS ------------------------------------------------------------------------------------------------
 
     def lfs_writer(self, nbytes: int, user: str) -> LfsWriter:

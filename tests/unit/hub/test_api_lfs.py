@@ -98,6 +98,19 @@ def test_one_body(made: TestClient, hub: Hub) -> None:
     assert commit(made).json()["commitOid"] == hub.store.resolve("local/m")
 
 
+def test_damage_before_the_commit(made: TestClient, hub: Hub) -> None:
+    """Is told to who still has the file, who uploads it again: nothing wrong gets into the store."""
+    assert made.put(upload_path(ask(made)), content=DATA).status_code == 200
+    path = hub.uploads.folder / "lfs" / OID
+    path.write_bytes(DATA[:1000] + b"!" + DATA[1001:])
+    refused = commit(made)
+    assert refused.status_code == 400
+    assert "damaged" in refused.json()["error"]
+    assert made.put(upload_path(ask(made)), content=DATA).status_code == 200
+    assert commit(made).status_code == 200
+    assert made.get("/local/m/resolve/main/w.bin").content == DATA
+
+
 @pytest.mark.usefixtures("in_parts")
 def test_parts(made: TestClient, hub: Hub) -> None:
     """Parts in any order, one sent twice; joined once they are all there."""

@@ -116,6 +116,22 @@ def test_xet_uploads_become_files(store, uploads, scheme):
     assert uploads.space.nbytes == 0
 
 
+def test_a_xorb_that_is_damaged_later(uploads):
+    """Is found once it is doubted, and then is as good as none, so that it can be sent again."""
+    xorb = send_xorb(uploads, "ada", CHUNKS)
+    runs, data = [(xorb, 0, 20, length(CHUNKS))], b"".join(CHUNKS)
+    sha256 = stage(uploads, "ada", runs, data)
+    path = uploads.xorbs.path(xorb)
+    body = path.read_bytes()
+    path.write_bytes(body[:5000] + b"!!" + body[5002:])
+    uploads.doubt(sha256, "ada")
+    assert uploads.find(sha256, "ada") is None
+    with pytest.raises(UploadNotFoundError):
+        stage(uploads, "ada", runs, data)
+    send_xorb(uploads, "ada", CHUNKS)
+    assert content(uploads.find(stage(uploads, "ada", runs, data), "ada")) == data
+
+
 def test_xorbs_can_be_named_after_they_were_taken_apart(store, uploads):
     """A later file may use chunks of xorbs whose files were committed, in another order, with new ones between."""
     old = send_xorb(uploads, "ada", CHUNKS[:12])

@@ -182,6 +182,12 @@ class XorbFiles:
             self._open.pop(xorb, None)
         self.drop(self.path(xorb))
 
+    def doubt(self, xorb: bytes) -> None:
+        """Check a xorb again before it is used the next time."""
+        with self._lock:
+            self._checked.discard(xorb)
+            self._open.pop(xorb, None)
+
     def modified_ms(self, xorb: bytes) -> int:
         """Give when a xorb came or was touched; 0 where it is not here."""
         try:
