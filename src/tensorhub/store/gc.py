@@ -224,12 +224,12 @@ def _move_blob(store: Store, output: PackOutput, digest: Digest, doomed: set[Dig
 
 def _move_objects(store: Store, output: PackOutput, plan: _Plan, live: Live, moving: set[int]) -> None:
     """Copy objects and facts that must stay out of doomed packs; of facts, those that count."""
-    keep = live.blobs | live.leaned_on | moving
+    keep, objects = live.blobs | live.leaned_on | moving, live.objects
     blobs = set(store.catalog.digests_by_id(keep).values())
     facts = {
         (fact.kind, fact.subject): fact
         for pack, fact in placed_facts(store)
-        if pack in plan.young or fact.subject in live.objects or fact.subject in blobs
+        if pack in plan.young or fact.subject in objects or fact.subject in blobs
     }
     hasher = store.settings.hasher
     moved: set[Digest] = set()
@@ -237,7 +237,7 @@ def _move_objects(store: Store, output: PackOutput, plan: _Plan, live: Live, mov
         table = PackFile(store.layout.pack(pack), pack).read_table()
         for kind, payload in table.objects:
             digest = hasher.object_digest(kind, payload)
-            if digest not in moved and (pack in plan.young or digest in live.objects):
+            if digest not in moved and (pack in plan.young or digest in objects):
                 output.writer().table.objects.append((kind, payload))
                 moved.add(digest)
         for fact in table.facts:
@@ -268,7 +268,7 @@ def _find_dead(
     store: Store, live: Live, doomed: set[Digest], moving: set[int]
 ) -> tuple[list[Digest], list[Digest]]:
     """Give the dead blobs and objects that go with the doomed packs, less those that are going to be moved."""
-    keep = live.blobs | live.leaned_on | moving
+    keep, objects = live.blobs | live.leaned_on | moving, live.objects
     near = [item for item in held_blobs(store, doomed) if item[0] not in keep]
     dead_blobs = [
         digest
@@ -276,19 +276,19 @@ def _find_dead(
         if pack in doomed or any(stored.pack in doomed for stored in stored_ranges(record))
     ]
     dead_objects = [
-        digest for pack, digest, _ in object_places(store) if pack in doomed and digest not in live.objects
+        digest for pack, digest, _ in object_places(store) if pack in doomed and digest not in objects
     ]
     return dead_blobs, dead_objects
 
 
 def _packs_still_used(store: Store, live: Live, doomed: set[Digest]) -> set[Digest]:
     """Give the doomed packs that something live needs after all: a commit made since the plan."""
-    keep = live.blobs | live.leaned_on
+    keep, objects = live.blobs | live.leaned_on, live.objects
     near = [item for item in held_blobs(store, doomed) if item[0] in keep]
     used = {pack for _, _, pack in near if pack in doomed}
     for record in blob_records(store, near):
         used.update(stored.pack for stored in stored_ranges(record) if stored.pack is not None)
-    used.update(pack for pack, digest, _ in object_places(store) if digest in live.objects)
-    subjects = live.objects | set(store.catalog.digests_by_id(keep).values())
+    used.update(pack for pack, digest, _ in object_places(store) if digest in objects)
+    subjects = objects | set(store.catalog.digests_by_id(keep).values())
     used.update(pack for pack, fact in placed_facts(store) if fact.subject in subjects)
     return used & doomed

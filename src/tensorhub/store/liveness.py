@@ -55,7 +55,7 @@ class Live:
 
     @property
     def objects(self) -> set[Digest]:
-        """All live objects."""
+        """All live objects; joined anew each time, so not inside a loop."""
         return self.commits | self.trees | self.files
 
 

@@ -84,10 +84,11 @@ def pack_usage(store: Store, live: Live) -> dict[Digest, PackUsage]:
             if stored.pack is not None and stored.pack in usage:
                 usage[stored.pack].add_blob(blob_id, stored.nbytes, is_live=is_live)
                 coded[stored.pack] += stored.nbytes + -stored.nbytes % CHUNK_ALIGNMENT
+    objects = live.objects
     for pack, digest, nbytes in object_places(store):
         if pack in usage:
-            usage[pack].add(max(1, nbytes // 3), is_live=digest in live.objects)
-    subjects = live.objects | set(store.catalog.digests_by_id(live_blobs).values())
+            usage[pack].add(max(1, nbytes // 3), is_live=digest in objects)
+    subjects = objects | set(store.catalog.digests_by_id(live_blobs).values())
     for pack, fact in placed_facts(store):
         if pack in usage:
             usage[pack].add(DIGEST_NBYTES + len(fact.value), is_live=fact.subject in subjects)
