@@ -155,7 +155,7 @@ def _plan(usage: dict[Digest, PackUsage], grace_ns: int, writers_ns: int) -> _Pl
     for pack, item in usage.items():
         is_superseded = _is_worth(item.superseded_nbytes, item.nbytes, REWRITE_SUPERSEDED_FRACTION)
         if item.sealed_at_ns >= writers_ns:
-            plan.kept_recent_nbytes += item.nbytes - item.live_nbytes
+            plan.kept_recent_nbytes += item.idle_nbytes
         elif item.sealed_at_ns >= grace_ns:
             if not item.live_nbytes and not item.dead_nbytes:
                 plan.remove.append(pack)
@@ -164,10 +164,10 @@ def _plan(usage: dict[Digest, PackUsage], grace_ns: int, writers_ns: int) -> _Pl
                 plan.young.add(pack)
                 plan.kept_recent_nbytes += item.dead_nbytes
             else:
-                plan.kept_recent_nbytes += item.nbytes - item.live_nbytes
+                plan.kept_recent_nbytes += item.idle_nbytes
         elif not item.live_nbytes:
             plan.remove.append(pack)
-        elif is_superseded or _is_worth(item.nbytes - item.live_nbytes, item.nbytes, REWRITE_DEAD_FRACTION):
+        elif is_superseded or _is_worth(item.idle_nbytes, item.nbytes, REWRITE_DEAD_FRACTION):
             plan.rewrite.append(pack)
     return plan
 

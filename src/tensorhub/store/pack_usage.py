@@ -54,6 +54,11 @@ class PackUsage:
     live_blobs: set[int] = field(default_factory=set)
     dead_blobs: set[int] = field(default_factory=set)
 
+    @property
+    def idle_nbytes(self) -> int:
+        """What is not live. Not below 0: records are compressed in a pack, and are counted as they are read."""
+        return max(0, self.nbytes - self.live_nbytes)
+
     def add(self, nbytes: int, *, is_live: bool) -> None:
         """Count something that is not superseded."""
         if is_live:
