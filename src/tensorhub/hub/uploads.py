@@ -375,10 +375,10 @@ class Uploads:
         for xorb in self.xorbs.names():
             path = self.xorbs.path(xorb)
             self.space.note(str(path), senders.get(xorb, ""), path.stat().st_size)
-        for name in ("lfs", "parts"):
+        for name in ("lfs", "parts", "tmp"):
             for entry in _files_in(self.folder / name):
-                owner = owners.get(entry.name, "")
-                self.space.note(str(entry), owner, entry.stat().st_size)
+                with suppress(OSError):  # another process may have finished with it
+                    self.space.note(str(entry), owners.get(entry.name, ""), entry.stat().st_size)
 
 
 def _files_in(folder: Path) -> list[Path]:
