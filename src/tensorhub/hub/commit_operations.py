@@ -141,7 +141,9 @@ def parse_commit_path(path: object) -> str:
             error.thing, expected=error.expected, found=error.found, action="Choose another path."
         ) from error
     first = path.split("\\", 1)[0]
-    if first == ".." or path.startswith("\\") or path.split("/", 1)[0] == ".git":
+    # A folder of this name anywhere, in any case, is a repository to git, whose hooks it would run.
+    has_git = any(part.casefold() == ".git" for part in path.replace("\\", "/").split("/"))
+    if first == ".." or path.startswith("\\") or has_git:
         raise InvalidPathError(
             f"path {path!r}",
             expected="a relative path inside the repository, on any system",
