@@ -7,6 +7,7 @@ duty: what is measured (``hub``).
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
