@@ -20,7 +20,7 @@ CHECKED := src tests examples $(wildcard benchmarks)
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
-.PHONY: help system-deps demo test test-all check native-test fuzz check-arm64 fmt bench conformance test-clients build clean
+.PHONY: help system-deps demo test test-quick test-all check native-test fuzz check-arm64 fmt bench conformance test-clients build clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,11 @@ system-deps:  ## Chromium, for the tests of the page in a browser
 demo: $(STAMP)  ## put a family of small models into a store, and get one back byte for byte
 	@$(BIN)/python examples/demo.py
 
-test: $(STAMP)  ## the tests, under two minutes
-	$(BIN)/pytest -n $(JOBS) -m "not slow and not weights" $(ARGS)
+test: test-quick  ## the tests: the quick ones, then real clients, a browser, every route, every kill
+	$(BIN)/pytest -n $(JOBS) -m "wide and not slow and not weights" $(ARGS)
+
+test-quick: $(STAMP)  ## the tests that need neither clients nor a browser, under two minutes
+	$(BIN)/pytest -n $(JOBS) -m "not wide and not slow and not weights" $(ARGS)
 
 test-all: $(STAMP)  ## the slow tests too
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

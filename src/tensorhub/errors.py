@@ -8,26 +8,39 @@ what was expected, what was found, what to do; they are fields, and the text is 
     TensorHubError                      exit 1    HTTP 500
     ├── UsageError (ValueError)         exit 2    HTTP 400   the request has no meaning
     │   ├── InvalidNameError
+    │   │   └── InvalidPathError        (HTTP 422)
     │   ├── UnknownCodecError
     │   ├── UnsupportedDTypeError
     │   ├── ShapeMismatchError
-    │   └── MissingExtraError
+    │   ├── MissingExtraError
+    │   ├── MethodError                 (HTTP 405)
+    │   ├── RangeNotSatisfiableError    (HTTP 416)
+    │   └── GitNotSpokenError           (HTTP 501)
     ├── NotFoundError (LookupError)     exit 10   HTTP 404
     │   ├── StoreNotFoundError
     │   ├── RepositoryNotFoundError
     │   ├── RevisionNotFoundError
     │   ├── FileEntryNotFoundError
     │   ├── TensorNotFoundError
-    │   └── UploadNotFoundError
+    │   ├── UploadNotFoundError
+    │   └── PartialSnapshotError
     ├── ConflictError                   exit 11   HTTP 409
     │   ├── AlreadyExistsError
     │   ├── RevisionMovedError
+    │   │   └── ParentMovedError        (HTTP 412)
     │   ├── SourceChangedError
+    │   ├── MergeConflictError
     │   └── StoreLockedError            (retryable, HTTP 423)
     ├── FormatError                     exit 12   HTTP 422   bytes from outside break a format's rules
     │   ├── InvalidHeaderError
     │   ├── InvalidRecordError
+    │   │   ├── InvalidRequestError     (HTTP 400)
+    │   │   ├── LengthRequiredError     (HTTP 411)
+    │   │   └── WrongContentError
     │   ├── LimitExceededError
+    │   │   ├── BodyTimeoutError        (HTTP 408)
+    │   │   ├── BodyTooLargeError       (HTTP 413)
+    │   │   └── TargetTooLongError      (HTTP 414)
     │   └── UnsupportedVersionError
     ├── IntegrityError                  exit 13   HTTP 500   our stored bytes are not what they claim
     │   ├── DigestMismatchError
@@ -38,15 +51,19 @@ what was expected, what was found, what to do; they are fields, and the text is 
     │   └── MissingBaseError
     ├── BackendError                    exit 14   HTTP 502   disk or network
     │   ├── BackendUnavailableError     (retryable)
+    │   │   └── StoppedError            (retryable)
     │   ├── BackendPermissionError
     │   └── OutOfSpaceError             (HTTP 507)
     ├── CapacityError                   exit 15   HTTP 503   a bounded resource is full; retryable
-    │   ├── QueueFullError
-    │   ├── NotReadyError
-    │   └── RateLimitedError            (HTTP 429)
+    │   ├── QueueFullError              (retryable)
+    │   ├── NotReadyError               (retryable)
+    │   │   └── RevisionNotReadyError   (retryable)
+    │   └── RateLimitedError            (retryable, HTTP 429)
+    │       └── TooManyRequestsError    (retryable, HTTP 429)
     ├── AccessError                     exit 16   HTTP 403   who asks may not
     │   ├── AuthenticationError         (HTTP 401)
     │   └── ForbiddenError
+    │       └── GatedRepositoryError
     └── InvariantError                  exit 70   HTTP 500   a bug in TensorHub
 
 Invariants: exit codes are unique per branch; every class survives pickling; nothing here imports
@@ -180,6 +197,12 @@ class InvalidNameError(UsageError):
     """A repository id, revision or path breaks the naming rules."""
 
 
+class InvalidPathError(InvalidNameError):
+    """A path that no commit may make; clients look for status 422."""
+
+    http_status = 422
+
+
 class UnknownCodecError(UsageError):
     """No codec or predictor is registered under this id or name."""
 
@@ -194,6 +217,24 @@ class ShapeMismatchError(UsageError):
 
 class MissingExtraError(UsageError):
     """An optional dependency is not installed."""
+
+
+class RangeNotSatisfiableError(UsageError):
+    """A range begins after the end of the file."""
+
+    http_status = 416
+
+
+class MethodError(UsageError):
+    """The path exists, but not for this method."""
+
+    http_status = 405
+
+
+class GitNotSpokenError(UsageError):
+    """Git asks for a repository; the hub speaks the clients' protocol only."""
+
+    http_status = 501
 
 
 class NotFoundError(TensorHubError, LookupError):
@@ -233,6 +274,10 @@ class UploadNotFoundError(NotFoundError):
     """Nobody uploaded this content, or it waited too long for a commit."""
 
 
+class PartialSnapshotError(NotFoundError):
+    """The path is not here, but may exist where the revision was imported from: no client may take it for absent."""
+
+
 class ConflictError(TensorHubError):
     """The present state forbids the change."""
 
@@ -248,6 +293,12 @@ class RevisionMovedError(ConflictError):
     """Another writer moved the ref first; the compare-and-swap was lost."""
 
 
+class ParentMovedError(RevisionMovedError):
+    """The branch is not where the request says; clients look for status 412."""
+
+    http_status = 412
+
+
 class SourceChangedError(ConflictError):
     """A file changed while it was being added."""
 
@@ -257,6 +308,10 @@ class StoreLockedError(ConflictError):
 
     http_status = 423
     default_retryable = True
+
+
+class MergeConflictError(ConflictError):
+    """Both sides changed the same paths."""
 
 
 class FormatError(TensorHubError):
@@ -274,8 +329,42 @@ class InvalidRecordError(FormatError):
     """A record or argument from outside is malformed."""
 
 
+class WrongContentError(InvalidRecordError):
+    """What another hub sent is not what it said that it would."""
+
+
+class InvalidRequestError(InvalidRecordError):
+    """A request's body, or what it belongs to, has no meaning; clients look for status 400."""
+
+    http_status = 400
+
+
+class LengthRequiredError(InvalidRecordError):
+    """A body came without its length."""
+
+    http_status = 411
+
+
 class LimitExceededError(FormatError):
     """A size in the input exceeds what is accepted."""
+
+
+class BodyTooLargeError(LimitExceededError):
+    """A request body is longer than the server takes."""
+
+    http_status = 413
+
+
+class TargetTooLongError(LimitExceededError):
+    """A request's path is longer than the server takes."""
+
+    http_status = 414
+
+
+class BodyTimeoutError(LimitExceededError):
+    """A request body comes too slowly."""
+
+    http_status = 408
 
 
 class UnsupportedVersionError(FormatError):
@@ -326,6 +415,10 @@ class BackendUnavailableError(BackendError):
     default_retryable = True
 
 
+class StoppedError(BackendUnavailableError):
+    """A download was told to stop; what came is kept for the next time."""
+
+
 class BackendPermissionError(BackendError):
     """The system forbids the access, or the disk is read-only."""
 
@@ -361,11 +454,27 @@ class NotReadyError(CapacityError):
     retry_after_s = 10
 
 
+class RevisionNotReadyError(NotReadyError):
+    """SHA-256 digests of a revision's files are still being computed."""
+
+
 class RateLimitedError(CapacityError):
     """One caller asked too often."""
 
     http_status = 429
     retry_after_s = 60
+
+
+class TooManyRequestsError(RateLimitedError):
+    """One caller asked too often, or for too much at a time.
+
+    Attributes
+    ----------
+    headers
+        That tell him when to come again.
+    """
+
+    headers: dict[str, str]
 
 
 class AccessError(TensorHubError):
@@ -383,6 +492,12 @@ class AuthenticationError(AccessError):
 
 class ForbiddenError(AccessError):
     """Who asks is known, and may not."""
+
+
+class GatedRepositoryError(ForbiddenError):
+    """Readers of the repository must be let in first."""
+
+    error_code = "GatedRepo"
 
 
 class InvariantError(TensorHubError):

@@ -12,9 +12,8 @@ import pytest
 
 from tensorhub import Store
 from tensorhub.cli import main
-from tensorhub.errors import AlreadyExistsError, BackendUnavailableError, UsageError
+from tensorhub.errors import AlreadyExistsError, BackendUnavailableError, UsageError, WrongContentError
 from tensorhub.hub.access import Visibility
-from tensorhub.hub.download import WrongContentError
 from tensorhub.hub.pulling import is_selected, pull_revision
 from tensorhub.schema.names import parse_repository
 

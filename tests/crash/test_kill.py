@@ -23,6 +23,8 @@ from tensorhub.errors import StoreNotFoundError
 from ..weights import assert_sound, put, read_all
 from .content import NEW, OLD, put_new
 
+pytestmark = pytest.mark.wide
+
 ROOT = Path(__file__).parents[2]
 
 

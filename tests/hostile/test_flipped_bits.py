@@ -18,6 +18,8 @@ from tensorhub.store.pack import FOOT_NBYTES, HEAD_NBYTES
 
 from .conftest import Family, read_all
 
+pytestmark = pytest.mark.wide
+
 Flip = Callable[[Path, int], None]
 
 

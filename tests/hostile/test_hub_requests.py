@@ -15,6 +15,8 @@ from tensorhub.hub.serve import ROUTES
 
 from ..unit.hub.served import ask, put_ready
 
+pytestmark = pytest.mark.wide
+
 PARTS = (
     *(
         "..",

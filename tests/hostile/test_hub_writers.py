@@ -21,6 +21,8 @@ from tensorhub.hub.hub import Hub
 
 from ..hub.servers import run_hub
 
+pytestmark = pytest.mark.wide
+
 DATA = bytes(range(256)) * 80_000  # 20 MB: more than a spool keeps in memory and sockets in buffers
 OID = hashlib.sha256(DATA).hexdigest()
 COMMIT = "/api/models/local/m/commit/main"

@@ -18,6 +18,8 @@ from tensorhub.hub.config import HubConfig
 from ..weights import noise, put, safetensors, weights
 from .servers import run_hub
 
+pytestmark = pytest.mark.wide
+
 FILES = {
     ".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n",
     "README.md": b"---\nlicense: mit\n---\n# A model\n",

@@ -19,9 +19,12 @@ from .servers import run_hub
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no browser is installed: `make system-deps` installs Chromium"
-)
+pytestmark = [
+    pytest.mark.wide,
+    pytest.mark.skipif(
+        BROWSER is None, reason="no browser is installed: `make system-deps` installs Chromium"
+    ),
+]
 # Without these it looks for other hosts at its start, and as root it refuses to start.
 FLAGS = [
     "--no-sandbox",

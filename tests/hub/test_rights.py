@@ -25,6 +25,8 @@ from tensorhub.schema.names import parse_repository
 
 from .rights import CALLERS, HEADER, REFUSED, REPOSITORIES, RULES, Ask, rights_of
 
+pytestmark = pytest.mark.wide
+
 
 class World:
     """A hub with users and repositories, and somebody who asks it."""

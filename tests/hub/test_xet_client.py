@@ -25,6 +25,8 @@ from tensorhub.schema.digest import Digest
 from tensorhub.schema.facts import Fact, FactKind
 from tensorhub.store.gc import collect_garbage
 
+pytestmark = pytest.mark.wide
+
 pytest.importorskip("hf_xet")
 NOTHING = Digest(bytes(32))
 

@@ -12,7 +12,7 @@ import asyncio
 
 from starlette.responses import Response
 
-from tensorhub.errors import FileEntryNotFoundError, InvalidRecordError
+from tensorhub.errors import FileEntryNotFoundError, InvalidRequestError
 from tensorhub.hub.json_fields import read_objects
 from tensorhub.hub.lfs_files import LfsWriter
 from tensorhub.hub.lfs_links import MAX_PARTS, PARTS, UPLOAD, UploadLink, read_download, read_upload_link
@@ -22,18 +22,6 @@ from tensorhub.hub.resolve import parse_range
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
 from tensorhub.hub.streaming import FileStream
-
-
-class WrongLengthError(InvalidRecordError):
-    """A body has not the length that its link is for."""
-
-    http_status = 400
-
-
-class IncompletePartsError(InvalidRecordError):
-    """Parts are missing, or are not those of the file."""
-
-    http_status = 400
 
 
 async def put_content(request: HubRequest) -> Response:
@@ -57,7 +45,7 @@ async def put_part(request: HubRequest) -> Response:
     link = await hub.meta.run(read_upload_link, hub, request.query.get("link", ""), PARTS)
     part = link.part(int(number)) if number.isascii() and number.isdecimal() and len(number) < 6 else None
     if part is None:
-        raise IncompletePartsError(
+        raise InvalidRequestError(
             f"part {number}",
             expected=f"one of {link.parts}",
             found=number[:20],
@@ -87,7 +75,7 @@ async def complete(request: HubRequest) -> Response:
     link = await hub.meta.run(read_upload_link, hub, request.query.get("link", ""), PARTS)
     numbers = {item.get("partNumber") for item in read_objects(body, "parts", MAX_PARTS)}
     if body.get("oid") != link.sha256.hex() or numbers != set(range(1, link.parts + 1)):
-        raise IncompletePartsError(
+        raise InvalidRequestError(
             f"parts of {link.sha256.hex()}",
             expected=f"all {link.parts}",
             found=f"{len(numbers)}, or of another file",
@@ -109,7 +97,7 @@ def _join(request: HubRequest, link: UploadLink) -> None:
 def _check_length(request: HubRequest, nbytes: int) -> None:
     announced = content_length(request)
     if announced != nbytes:
-        raise WrongLengthError(
+        raise InvalidRequestError(
             "upload",
             expected=f"{nbytes} bytes, as the link says",
             found=f"{announced} announced",

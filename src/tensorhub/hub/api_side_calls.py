@@ -9,16 +9,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tensorhub.errors import UsageError
+from tensorhub.errors import GitNotSpokenError
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
-
-
-class GitNotSpokenError(UsageError):
-    """Git asks for a repository; the hub speaks the clients' protocol only."""
-
-    http_status = 501
 
 
 async def ignore(request: HubRequest) -> Response:

@@ -24,20 +24,16 @@ from tensorhub.errors import (
     ForbiddenError,
     InvariantError,
     NotFoundError,
+    RevisionNotReadyError,
+    TargetTooLongError,
     TensorHubError,
+    TooManyRequestsError,
 )
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.config import is_loopback
 from tensorhub.hub.exchange import Exchange, Observer
-from tensorhub.hub.hub import Hub, RevisionNotReadyError
-from tensorhub.hub.limits import (
-    MAX_TARGET_NBYTES,
-    Limits,
-    PacedBody,
-    TargetTooLongError,
-    TooManyRequestsError,
-    caller_of,
-)
+from tensorhub.hub.hub import Hub
+from tensorhub.hub.limits import MAX_TARGET_NBYTES, Limits, PacedBody, caller_of
 from tensorhub.hub.request import FORWARDED, HubRequest, address_of, base_url_of
 from tensorhub.hub.responses import error_response
 from tensorhub.hub.routes import Match, Route, RouteTable

@@ -15,10 +15,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from tensorhub.errors import InvalidRequestError
 from tensorhub.hub.commit_operations import (
     CommitRequest,
     Header,
-    InvalidOperationError,
     Operation,
     PutFile,
     parse_commit_path,
@@ -114,7 +114,7 @@ class CommitBody:
 
         Raises
         ------
-        InvalidOperationError, InvalidPathError
+        InvalidRequestError, InvalidPathError
             A line has no meaning.
         OutOfSpaceError
             The disk is full.
@@ -162,7 +162,7 @@ class CommitBody:
 
         Raises
         ------
-        InvalidOperationError
+        InvalidRequestError
             It ended inside a line, or has no header.
         """
         if self._content is not None:
@@ -200,7 +200,7 @@ def _parse_file(value: dict[str, Any], file: Callable[[str], PutFile] | None) ->
     return file(parse_commit_path(value.get("path")))
 
 
-def _refuse(expected: str, found: str) -> InvalidOperationError:
-    return InvalidOperationError(
+def _refuse(expected: str, found: str) -> InvalidRequestError:
+    return InvalidRequestError(
         "commit request", expected=expected, found=found, action="Send what clients send."
     )

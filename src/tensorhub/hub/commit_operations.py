@@ -12,7 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tensorhub.errors import FormatError, InvalidNameError, InvalidRecordError
+from tensorhub.errors import (
+    FormatError,
+    InvalidNameError,
+    InvalidPathError,
+    InvalidRequestError,
+)
 from tensorhub.formats.source import ByteSource, MemorySource
 from tensorhub.schema.names import parse_path
 
@@ -20,18 +25,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PARENT = re.compile(r"[0-9a-f]{5,40}")
 _MAX_TEXT = 65_536  # characters of a title or description; a commit is read whole whenever history is walked
 _MAX_LFS_NBYTES = 1 << 50  # larger than any disk; keeps hostile sizes out of the arithmetic
-
-
-class InvalidPathError(InvalidNameError):
-    """A path that no commit may make; clients look for status 422."""
-
-    http_status = 422
-
-
-class InvalidOperationError(InvalidRecordError):
-    """A line of a commit request that has no meaning; clients look for status 400."""
-
-    http_status = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +124,7 @@ def parse_commit_path(path: object) -> str:
         It is absolute, leaves the repository, has empty or dot parts, or would leave it on Windows.
     """
     if not isinstance(path, str):
-        raise InvalidOperationError(
-            "commit", expected="a path", found=type(path).__name__, action="Send text."
-        )
+        raise InvalidRequestError("commit", expected="a path", found=type(path).__name__, action="Send text.")
     try:
         parse_path(path)
     except InvalidNameError as error:
@@ -158,7 +149,7 @@ def parse_header(value: dict[str, Any]) -> Header:
 
     Raises
     ------
-    InvalidOperationError
+    InvalidRequestError
         It is not a header.
     """
     summary, description = value.get("summary"), value.get("description") or ""
@@ -177,7 +168,7 @@ def parse_operation(key: str, value: dict[str, Any]) -> Operation:
 
     Raises
     ------
-    InvalidOperationError
+    InvalidRequestError
         It has no meaning.
     InvalidPathError
         Its path is not allowed.
@@ -203,7 +194,7 @@ def parse_sha256(value: dict[str, Any]) -> bytes:
 
     Raises
     ------
-    InvalidOperationError
+    InvalidRequestError
         It is no SHA-256.
     """
     oid = value.get("oid")
@@ -229,4 +220,4 @@ def _text(value: dict[str, Any], name: str) -> str:
 
 
 def _refuse(expected: str, found: str) -> FormatError:
-    return InvalidOperationError("commit", expected=expected, found=found, action="Send what clients send.")
+    return InvalidRequestError("commit", expected=expected, found=found, action="Send what clients send.")

@@ -19,19 +19,14 @@ from dataclasses import dataclass
 
 from tensorhub.errors import (
     FileEntryNotFoundError,
+    InvalidRequestError,
+    ParentMovedError,
     RevisionMovedError,
     RevisionNotFoundError,
     StoreLockedError,
 )
 from tensorhub.formats.model_card import read_base_models
-from tensorhub.hub.commit_operations import (
-    CommitRequest,
-    CopyFile,
-    DeletePath,
-    InvalidOperationError,
-    PutFile,
-    PutLfsFile,
-)
+from tensorhub.hub.commit_operations import CommitRequest, CopyFile, DeletePath, PutFile, PutLfsFile
 from tensorhub.hub.known_content import KnownFile, find_known
 from tensorhub.hub.uploads import UploadedFile, Uploads
 from tensorhub.schema.digest import Digest
@@ -47,12 +42,6 @@ _WAIT_S = 0.1  # before the second, then twice as long each time
 _REPEAT_S = 600  # clients try again within a minute; later the same request means the same change once more
 _BLOCK_NBYTES = 1 << 20  # read at once while an upload is hashed
 _UNUSED = Digest(bytes(32))  # ``claim`` fills the subject in
-
-
-class ParentMovedError(RevisionMovedError):
-    """The branch is not where the request says; clients look for status 412."""
-
-    http_status = 412
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +116,7 @@ def commit(
         There is no such ref.
     FileEntryNotFoundError
         What is to be deleted or copied is not there.
-    InvalidOperationError
+    InvalidRequestError
         An LFS file was never uploaded, or has another size.
     InvalidNameError
         A path collides with another one.
@@ -262,7 +251,7 @@ class _Change:
             return
         source = self._uploads.find(item.sha256, self._committer.user, item.nbytes)
         if source is None:
-            raise InvalidOperationError(
+            raise InvalidRequestError(
                 f"LFS file {item.path!r}",
                 expected="one that was uploaded before the commit, with the size that the commit says",
                 found=f"no upload with the SHA-256 {item.sha256.hex()}"
@@ -288,7 +277,7 @@ class _Change:
             hasher.update(view)
         if hasher.digest() != item.sha256:
             self._uploads.doubt(item.sha256, self._committer.user)
-            raise InvalidOperationError(
+            raise InvalidRequestError(
                 f"LFS file {item.path!r}",
                 expected=f"content with the SHA-256 {item.sha256.hex()}",
                 found=f"{hasher.hexdigest()}: it was damaged after it had been uploaded",

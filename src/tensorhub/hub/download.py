@@ -23,8 +23,9 @@ import httpx
 
 from tensorhub.errors import (
     BackendUnavailableError,
-    InvalidRecordError,
+    StoppedError,
     TensorHubError,
+    WrongContentError,
     from_os_error,
 )
 from tensorhub.formats.source import read_exactly
@@ -36,14 +37,6 @@ _TRIES = 5  # without a byte of progress between them
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.5, 30.0
 
 OpenAt = Callable[[int], AbstractContextManager[httpx.Response]]
-
-
-class WrongContentError(InvalidRecordError):
-    """What another hub sent is not what it said that it would."""
-
-
-class StoppedError(BackendUnavailableError):
-    """A download was told to stop; what came is kept for the next time."""
 
 
 class Download:

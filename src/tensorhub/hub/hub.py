@@ -14,7 +14,13 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorhub.errors import FileEntryNotFoundError, ForbiddenError, NotReadyError, RepositoryNotFoundError
+from tensorhub.errors import (
+    FileEntryNotFoundError,
+    ForbiddenError,
+    GatedRepositoryError,
+    RepositoryNotFoundError,
+    RevisionNotReadyError,
+)
 from tensorhub.hub.access import Identity, can_read, can_read_files, can_write
 from tensorhub.hub.accounts import Accounts
 from tensorhub.hub.audit import AuditLog
@@ -63,16 +69,6 @@ _PROFILES = 256  # profiles kept, with their cards; the largest card takes some 
 _META_THREADS = 8  # look-ups wait for SQLite and the file system, not for the processor
 _NETWORK_THREADS = 16  # they only wait
 _WRITE_THREADS = 4  # commits at a time; each has coding threads of its own
-
-
-class RevisionNotReadyError(NotReadyError):
-    """SHA-256 digests of a revision's files are still being computed."""
-
-
-class GatedRepositoryError(ForbiddenError):
-    """Readers of the repository must be let in first."""
-
-    error_code = "GatedRepo"
 
 
 def forbidden(identity: Identity, what: str) -> ForbiddenError:

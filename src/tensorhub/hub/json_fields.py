@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tensorhub.errors import InvalidRecordError
+from tensorhub.errors import InvalidRequestError
 
 MAX_TEXT = 65_536  # characters of any one text
-
-
-class InvalidFieldError(InvalidRecordError):
-    """A field of a JSON body is missing or of another kind."""
-
-    http_status = 400
 
 
 def read_text(body: Mapping[str, Any], name: str) -> str:
@@ -25,7 +19,7 @@ def read_text(body: Mapping[str, Any], name: str) -> str:
 
     Raises
     ------
-    InvalidFieldError
+    InvalidRequestError
         It is not, or is something else.
     """
     value = read_optional_text(body, name)
@@ -39,7 +33,7 @@ def read_optional_text(body: Mapping[str, Any], name: str) -> str | None:
 
     Raises
     ------
-    InvalidFieldError
+    InvalidRequestError
         It is something else, or too long.
     """
     value = body.get(name)
@@ -61,7 +55,7 @@ def read_choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) ->
 
     Raises
     ------
-    InvalidFieldError
+    InvalidRequestError
         It is something else.
     """
     value = read_optional_text(body, name)
@@ -75,7 +69,7 @@ def read_objects(body: Mapping[str, Any], name: str, max_items: int) -> list[Map
 
     Raises
     ------
-    InvalidFieldError
+    InvalidRequestError
         It is something else, or too long.
     """
     value = body.get(name)
@@ -91,7 +85,7 @@ def read_nbytes(body: Mapping[str, Any], name: str) -> int:
 
     Raises
     ------
-    InvalidFieldError
+    InvalidRequestError
         It is something else.
     """
     value = body.get(name)
@@ -100,8 +94,8 @@ def read_nbytes(body: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _refuse(name: str, expected: str, found: str) -> InvalidFieldError:
-    return InvalidFieldError(
+def _refuse(name: str, expected: str, found: str) -> InvalidRequestError:
+    return InvalidRequestError(
         f"field {name!r} of the request",
         expected=expected,
         found=found,

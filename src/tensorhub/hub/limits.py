@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from starlette.types import Message, Receive
 
-from tensorhub.errors import LimitExceededError, RateLimitedError
+from tensorhub.errors import BodyTimeoutError, TooManyRequestsError
 from tensorhub.hub.access import Identity
 
 WINDOW_S = 60
@@ -28,18 +28,6 @@ _MAX_CALLERS = 100_000  # some 20 MB
 # sends a byte a minute holds a connection and a file on disk for nothing.
 BODY_PATIENCE_S = 60.0
 BODY_MIN_BYTES_PER_S = 1024
-
-
-class BodyTimeoutError(LimitExceededError):
-    """A request body comes too slowly."""
-
-    http_status = 408
-
-
-class TargetTooLongError(LimitExceededError):
-    """A request's path is longer than the server takes."""
-
-    http_status = 414
 
 
 def caller_of(identity: Identity | None, address: str) -> str:
@@ -141,18 +129,6 @@ class Limits:
                 self._running[caller] -= 1
             else:
                 del self._running[caller]
-
-
-class TooManyRequestsError(RateLimitedError):
-    """One caller asked too often, or for too much at a time.
-
-    Attributes
-    ----------
-    headers
-        That tell him when to come again.
-    """
-
-    headers: dict[str, str]
 
 
 def _limited(expected: str, found: str, retry_after_s: int, headers: dict[str, str]) -> TooManyRequestsError:

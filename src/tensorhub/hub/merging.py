@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from tensorhub.errors import ConflictError, NotFoundError
+from tensorhub.errors import MergeConflictError, NotFoundError
 from tensorhub.hub.pull_requests import PullRequest, find_branch, pull_ref
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RefKind, RefName, RepositoryId
@@ -21,10 +21,6 @@ from tensorhub.store.commit_facts import CommitFacts
 from tensorhub.store.store import Store
 
 _MAX_COMMITS = 1000  # of a pull request that are told; history is walked for them
-
-
-class MergeConflictError(ConflictError):
-    """Both sides changed the same paths."""
 
 
 Entry = tuple[FileMode, Digest]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from tensorhub.errors import InvalidRecordError
+from tensorhub.errors import LengthRequiredError
 
 if TYPE_CHECKING:
     from tensorhub.hub.request import HubRequest
@@ -63,9 +63,3 @@ def content_length(request: HubRequest) -> int:
             action="Send the length of the body.",
         )
     return int(announced)
-
-
-class LengthRequiredError(InvalidRecordError):
-    """A body came without its length."""
-
-    http_status = 411

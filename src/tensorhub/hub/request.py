@@ -15,7 +15,13 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from tensorhub.errors import InvalidNameError, InvalidRecordError, LimitExceededError, RepositoryNotFoundError
+from tensorhub.errors import (
+    BodyTooLargeError,
+    InvalidNameError,
+    InvalidRecordError,
+    LimitExceededError,
+    RepositoryNotFoundError,
+)
 from tensorhub.hub.access import Identity
 from tensorhub.hub.hub import Hub
 from tensorhub.schema.names import RepositoryId, parse_repository
@@ -149,12 +155,6 @@ class HubRequest:
             found=f"{found} or more",
             action="Send less at a time, or raise the limit of the server.",
         )
-
-
-class BodyTooLargeError(LimitExceededError):
-    """A request body is longer than the server takes."""
-
-    http_status = 413
 
 
 def base_url_of(request: Request, root_path: str, is_trusted: bool) -> str:

@@ -12,7 +12,12 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from tensorhub.errors import FileEntryNotFoundError, NotFoundError, UsageError
+from tensorhub.errors import (
+    FileEntryNotFoundError,
+    NotFoundError,
+    PartialSnapshotError,
+    RangeNotSatisfiableError,
+)
 from tensorhub.hub.arriving import ArrivingStream
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import error_response, header_text
@@ -25,16 +30,6 @@ _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 # From here on clients are faster through Xet than through plain HTTP, by a quarter to a third; at 64 MB there is no
 # difference, and below it costs requests (benchmarks/records/hub.json). Above 50 GB huggingface_hub refuses plain HTTP.
 XET_MIN_NBYTES = 256_000_000
-
-
-class RangeNotSatisfiableError(UsageError):
-    """A range begins after the end of the file."""
-
-    http_status = 416
-
-
-class PartialSnapshotError(NotFoundError):
-    """The path is not here, but may exist where the revision was imported from: no client may take it for absent."""
 
 
 def redirect_path(repository: RepositoryId, rest: str) -> str:

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from tensorhub.errors import (
     AuthenticationError,
     CapacityError,
-    FormatError,
     RepositoryNotFoundError,
     TensorHubError,
 )
@@ -51,8 +50,6 @@ def error_response(error: TensorHubError, identity: Identity | None) -> Response
     status = error.http_status
     if isinstance(error, RepositoryNotFoundError) and (identity is None or identity.user is None):
         status = 401  # as the Hugging Face hub: whether it is hidden or does not exist is not told
-    if isinstance(error, FormatError) and status == FormatError.http_status:
-        status = getattr(error, "status", 422)
     text = str(error)
     if isinstance(error, AuthenticationError) and identity is None:
         text = INVALID_TOKEN

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tensorhub.errors import InvalidNameError, UsageError
+from tensorhub.errors import InvalidNameError, MethodError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -86,12 +86,6 @@ class Match:
     params: Mapping[str, str]
     repo_type: str
     is_signed: bool = False
-
-
-class MethodError(UsageError):
-    """The path exists, but not for this method."""
-
-    http_status = 405
 
 
 class RouteTable:

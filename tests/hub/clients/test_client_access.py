@@ -17,6 +17,8 @@ from tensorhub.hub.tokens import Scope
 
 from ..servers import run_hub
 
+pytestmark = pytest.mark.wide
+
 
 class Town:
     """Clients of one hub: its users, by name, and somebody without a token."""

@@ -14,6 +14,8 @@ import pytest
 
 from .content import hash_folder, make_model_folder
 
+pytestmark = pytest.mark.wide
+
 HF = Path(sys.executable).with_name("hf")
 
 

@@ -11,6 +11,8 @@ from huggingface_hub.errors import NotASafetensorsRepoError
 
 from .content import make_weights
 
+pytestmark = pytest.mark.wide
+
 
 def test_files_and_folders(api: HfApi, files: HfFileSystem, repo_id: str) -> None:
     """Files are written, listed, found by patterns, read in parts, copied and removed as on a disk."""

@@ -19,7 +19,7 @@ from tensorhub.hub.config import HubConfig
 from ..servers import run_hub
 
 HERE = Path(__file__).resolve().parent
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.wide]
 
 
 def walk(python: str, script: str, hub_url: str, work: Path, *arguments: str) -> None:

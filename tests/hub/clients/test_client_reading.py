@@ -13,6 +13,8 @@ from huggingface_hub.errors import BadRequestError, EntryNotFoundError, Reposito
 
 from .content import make_model_folder, make_weights
 
+pytestmark = pytest.mark.wide
+
 CARD = "---\nlicense: mit\nlanguage:\n- en\ntags:\n- {tag}\nbase_model: local/base\n---\n# Card\n"
 
 

@@ -15,6 +15,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+pytestmark = pytest.mark.wide
+
 
 def new_name() -> str:
     return f"local/repository-{uuid.uuid4().hex[:8]}"

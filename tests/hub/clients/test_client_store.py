@@ -16,6 +16,8 @@ import tensorhub as th
 from ..servers import run_hub
 from .content import hash_folder, make_model_folder, make_weights
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[th.Store, HfApi]]:

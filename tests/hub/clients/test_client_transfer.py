@@ -14,6 +14,8 @@ from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, 
 from .content import git_blob_id, hash_folder, make_model_folder, make_weights
 from .cutting_proxy import CuttingProxy
 
+pytestmark = pytest.mark.wide
+
 
 def test_folder_there_and_back(api: HfApi, repo_id: str, tmp_path: Path) -> None:
     """A folder that was uploaded is the folder that a snapshot gives."""

@@ -99,6 +99,15 @@ def test_errors(client: TestClient, path: str, status: int, code: str | None) ->
     assert response.json()["error"]
 
 
+def test_too_much(store: Store) -> None:
+    """A body above the limit and an endless path are refused before they are looked at."""
+    hub = Hub(store, HubConfig(max_json_nbytes=100))
+    client = TestClient(HubApp(hub, ROUTES), base_url="http://localhost")
+    assert client.post("/api/repos/create", json={"name": "x" * 200}).status_code == 413
+    assert client.get("/ada/model/resolve/main/" + "x" * 20_000).status_code == 414
+    hub.close()
+
+
 def test_other_spelling(client: TestClient) -> None:
     """It leads to the right one, relative to the host."""
     response = client.get("/Ada/Model/resolve/main/w.bin", follow_redirects=False)

@@ -11,14 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tensorhub.errors import InvalidRequestError
 from tensorhub.hub.commit_body import CommitBody
-from tensorhub.hub.commit_operations import (
-    CopyFile,
-    DeletePath,
-    InvalidOperationError,
-    PutFile,
-    PutLfsFile,
-)
+from tensorhub.hub.commit_operations import CopyFile, DeletePath, PutFile, PutLfsFile
 from tensorhub.hub.spool import Spool
 
 DATA = bytes(range(256)) * 3
@@ -78,12 +73,12 @@ def test_noise(noise: bytes, at: int) -> None:
     try:
         reader.feed(BODY[:at] + noise + BODY[at:])
         reader.finish()
-    except (InvalidOperationError, ValueError) as error:
+    except (InvalidRequestError, ValueError) as error:
         assert getattr(error, "http_status", None) in (400, 422)
 
 
 def test_too_many_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of operations is bounded."""
     monkeypatch.setattr("tensorhub.hub.commit_body.MAX_OPERATIONS", 5)
-    with pytest.raises(InvalidOperationError, match="5 operations"):
+    with pytest.raises(InvalidRequestError, match="5 operations"):
         CommitBody(Spool(Path("unused"))).feed(BODY)

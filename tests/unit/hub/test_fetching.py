@@ -8,10 +8,9 @@ import time
 import pytest
 
 from tensorhub import Store
-from tensorhub.errors import BackendUnavailableError
+from tensorhub.errors import BackendUnavailableError, WrongContentError
 from tensorhub.hub import download as downloads
 from tensorhub.hub import fetching
-from tensorhub.hub.download import WrongContentError
 from tensorhub.hub.fetch_plan import plan_fetch
 from tensorhub.hub.fetching import Fetch
 from tensorhub.schema.names import RepositoryId, parse_repository

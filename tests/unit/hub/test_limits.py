@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message
 
+from tensorhub.errors import BodyTimeoutError, TooManyRequestsError
 from tensorhub.hub import limits
 from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
-from tensorhub.hub.limits import BodyTimeoutError, Limits, PacedBody, TooManyRequestsError, caller_of
+from tensorhub.hub.limits import Limits, PacedBody, caller_of
 
 
 def test_requests_in_a_window() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tensorhub.errors import MergeConflictError
 from tensorhub.hub.hub import Hub
-from tensorhub.hub.merging import MergeConflictError, merge_pull, plan_merge, pull_commits
+from tensorhub.hub.merging import merge_pull, plan_merge, pull_commits
 from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import parse_repository
 from tensorhub.schema.records import FileMode

@@ -8,12 +8,8 @@ from typing import cast
 
 import pytest
 
-from tensorhub.hub.receiving import (
-    PIECE_NBYTES,
-    LengthRequiredError,
-    content_length,
-    receive_pieces,
-)
+from tensorhub.errors import LengthRequiredError
+from tensorhub.hub.receiving import PIECE_NBYTES, content_length, receive_pieces
 from tensorhub.hub.request import HubRequest
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tensorhub.hub.resolve import RangeNotSatisfiableError, parse_range
+from tensorhub.errors import RangeNotSatisfiableError
+from tensorhub.hub.resolve import parse_range
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tensorhub.errors import InvalidNameError
-from tensorhub.hub.routes import Match, MethodError, Route, RouteTable
+from tensorhub.errors import InvalidNameError, MethodError
+from tensorhub.hub.routes import Match, Route, RouteTable
 
 
 async def _answer(_: object) -> None:

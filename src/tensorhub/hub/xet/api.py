@@ -25,6 +25,7 @@ from tensorhub.errors import (
     AuthenticationError,
     ForbiddenError,
     NotFoundError,
+    RangeNotSatisfiableError,
     RepositoryNotFoundError,
     TensorHubError,
     UploadNotFoundError,
@@ -33,7 +34,7 @@ from tensorhub.hub.access import ANONYMOUS, LOCAL_OWNER, Identity
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.receiving import receive_pieces
 from tensorhub.hub.request import HubRequest
-from tensorhub.hub.resolve import RangeNotSatisfiableError, parse_range
+from tensorhub.hub.resolve import parse_range
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.revision_view import FileView
 from tensorhub.hub.routes import Route
