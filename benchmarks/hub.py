@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import http.server
 import json
+import multiprocessing
 import os
 import shutil
 import socket
 import threading
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +90,20 @@ def measure_download(store: Path, work: Path, rounds: int) -> dict[str, Any]:
     """Measure one client, eight clients, the Hugging Face client, beside ``get`` (number 2)."""
     names = ("get", "one client", f"{MANY_CLIENTS} clients", "Hugging Face client")
     speeds: dict[str, list[float]] = {name: [] for name in names}
-    with serving(store) as server:
+    context = multiprocessing.get_context("spawn")
+    with serving(store) as server, ProcessPoolExecutor(MANY_CLIENTS, mp_context=context) as clients:
         wait_until_ready(server, file_url())
-        nbytes = fetch(server.port, file_url())
+        *_, nbytes = clients.map(fetch, [server.port] * MANY_CLIENTS, [file_url()] * MANY_CLIENTS)
         server.forget_peak()
         for _ in range(rounds):
             with Store.open(store) as opened:
                 took = timed(restore, opened, REPOSITORY, work / "out")
             shutil.rmtree(work / "out")
             speeds["get"].append(nbytes / took / 1e9)
-            speeds["one client"].append(nbytes / timed(fetch, server.port, file_url()) / 1e9)
-            with ThreadPoolExecutor(MANY_CLIENTS) as pool:
+            for count, name in ((1, "one client"), (MANY_CLIENTS, f"{MANY_CLIENTS} clients")):
                 began = time.perf_counter()
-                total = sum(pool.map(fetch, [server.port] * MANY_CLIENTS, [file_url()] * MANY_CLIENTS))
-                speeds[f"{MANY_CLIENTS} clients"].append(total / (time.perf_counter() - began) / 1e9)
+                total = sum(clients.map(fetch, [server.port] * count, [file_url()] * count))
+                speeds[name].append(total / (time.perf_counter() - began) / 1e9)
             speeds["Hugging Face client"].append(
                 nbytes / timed(client_download, server.url, REPOSITORY, work / "client") / 1e9
             )

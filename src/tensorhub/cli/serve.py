@@ -62,7 +62,7 @@ XetOption = Annotated[
     str,
     typer.Option(
         "--xet-download",
-        help="Which files are offered for download through Xet: large (from 256 MB), all or none.",
+        help="Which files are offered for download through Xet: large (from 64 MB), all or none.",
     ),
 ]
 ParallelOption = Annotated[

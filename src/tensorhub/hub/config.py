@@ -45,7 +45,7 @@ class HubConfig:
     max_commit_nbytes
         Largest commit body; its regular files are in it, as base64.
     xet_download
-        Which files are offered for download through Xet: ``large`` (from 256 MB, where it is faster than plain
+        Which files are offered for download through Xet: ``large`` (from 64 MB, where it is faster than plain
         HTTP), ``all`` LFS files, or ``none``; above 50 GB clients refuse plain HTTP.
     """
 

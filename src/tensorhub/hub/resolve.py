@@ -27,9 +27,9 @@ from tensorhub.hub.streaming import FileStream
 from tensorhub.schema.names import RepositoryId, parse_path
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-# From here on clients are faster through Xet than through plain HTTP, by a quarter to a third; at 64 MB there is no
-# difference, and below it costs requests (benchmarks/records/hub.json). Above 50 GB huggingface_hub refuses plain HTTP.
-XET_MIN_NBYTES = 256_000_000
+# From here on clients are faster through Xet than through plain HTTP, by a quarter to a third; files of 1 MiB take a
+# quarter longer (benchmarks/records/hub.json). Above 50 GB huggingface_hub refuses plain HTTP.
+XET_MIN_NBYTES = 64_000_000
 
 
 def redirect_path(repository: RepositoryId, rest: str) -> str:
