@@ -31,6 +31,7 @@ from tensorhub.hub.health import Health, health_route
 from tensorhub.hub.hub import Hub
 from tensorhub.hub.metrics import HubMetrics, metrics_route
 from tensorhub.hub.mirror_metrics import collect_mirror
+from tensorhub.hub.pages.render import make_environment
 from tensorhub.hub.pages.routes import ROUTES as PAGE_ROUTES
 from tensorhub.hub.pages.routes import make_error_page
 from tensorhub.hub.protocol import BoundedProtocol, raise_file_limit
@@ -123,6 +124,14 @@ def bind(config: HubConfig) -> socket.socket:
     return listener
 
 
+def warm_up(hub: Hub) -> None:
+    """Do what is done once, so that it is not in the first reader's time: with 10,000 repositories a second."""
+    hub.directory.entries()
+    environment = make_environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 def serve(store: Store, config: HubConfig, *, when_ready: Callable[[str], None] | None = None) -> None:
     """Serve a store until the process is told to stop (SIGINT, SIGTERM).
 
@@ -149,6 +158,7 @@ def serve(store: Store, config: HubConfig, *, when_ready: Callable[[str], None] 
     port = listener.getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
     set_up_logging(config.log_format)
+    warm_up(hub)
     if when_ready is not None:
         when_ready(f"http://{host}:{port}{config.root_path}")
     # uvicorn raises it again once all is finished; here it was the normal end
