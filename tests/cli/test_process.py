@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.wide
+
 COMMAND = [sys.executable, "-m", "tensorhub"]
 
 

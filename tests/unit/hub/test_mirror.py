@@ -22,6 +22,8 @@ from ...hub.other_hub import TOKEN, OtherHub
 from ...hub.servers import run_hub
 from ...weights import noise
 
+pytestmark = pytest.mark.wide
+
 MODEL = parse_repository("org/model")
 FILES = {"config.json": b'{"a": 1}', "x.bin": noise(3_000_000, 2), "y.txt": b"text"}
 FILE = "/org/model/resolve/main"

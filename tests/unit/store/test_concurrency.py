@@ -18,6 +18,8 @@ from tensorhub.store.ingest import Ingest
 
 from ...weights import assert_sound, noise, put, read_all, safetensors, tuned, weights
 
+pytestmark = pytest.mark.wide
+
 BASE = weights((128, 320), 1)
 ROOT = Path(__file__).parents[3]
 
