@@ -18,10 +18,9 @@ from tensorhub.hub.lfs_files import LfsWriter
 from tensorhub.hub.lfs_links import MAX_PARTS, PARTS, UPLOAD, UploadLink, read_download, read_upload_link
 from tensorhub.hub.receiving import content_length, receive_pieces
 from tensorhub.hub.request import HubRequest
-from tensorhub.hub.resolve import parse_range
+from tensorhub.hub.resolve import parse_range, stream_file
 from tensorhub.hub.responses import JsonResponse
 from tensorhub.hub.routes import Route
-from tensorhub.hub.streaming import FileStream
 
 
 async def put_content(request: HubRequest) -> Response:
@@ -147,17 +146,7 @@ async def get_content(request: HubRequest) -> Response:
         headers["content-range"] = f"bytes {start}-{stop - 1}/{nbytes}"
     if request.raw.method == "HEAD":
         return Response(status_code=status, headers={**headers, "content-length": str(stop - start)})
-    record = await hub.meta.run(hub.store.snapshots.file_record, file)
-    return FileStream(
-        record,
-        start,
-        stop - start,
-        reader=hub.store.reader,
-        pool=hub.reads,
-        streams=hub.streams,
-        status_code=status,
-        headers=headers,
-    )
+    return await stream_file(hub, file, start, stop, status, headers)
 
 
 ROUTES = [

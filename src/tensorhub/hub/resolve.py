@@ -19,11 +19,13 @@ from tensorhub.errors import (
     RangeNotSatisfiableError,
 )
 from tensorhub.hub.arriving import ArrivingStream
+from tensorhub.hub.hub import Hub
 from tensorhub.hub.request import HubRequest
 from tensorhub.hub.responses import error_response, header_text
 from tensorhub.hub.revision_view import FileView, RevisionView
 from tensorhub.hub.routes import Route
 from tensorhub.hub.streaming import FileStream
+from tensorhub.schema.digest import Digest
 from tensorhub.schema.names import RepositoryId, parse_path
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
@@ -112,7 +114,14 @@ async def _answer(request: HubRequest, view: RevisionView, file: FileView) -> Re
             status_code=status,
             headers=headers,
         )
-    record = await hub.meta.run(hub.store.snapshots.file_record, file.file)
+    return await stream_file(hub, file.file, start, stop, status, headers)
+
+
+async def stream_file(
+    hub: Hub, file: Digest, start: int, stop: int, status: int, headers: dict[str, str]
+) -> FileStream:
+    """Answer with the range ``[start, stop)`` of a stored file, by the digest of its record."""
+    record = await hub.meta.run(hub.store.snapshots.file_record, file)
     return FileStream(
         record,
         start,
